@@ -1,0 +1,107 @@
+"""What a domain tells the operator: where the points are, what they weigh, who may see whom."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A regular grid. The offset between two of its points is looked up in a table by `code[i] - code[j] + centre`.
+
+    With extents n_d the offsets along axis d number 2 n_d - 1. A point's code is its index written in the mixed radix
+    (2 n_d - 1), so that differences of codes are in one-to-one correspondence with offsets.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        return tuple(max(2 * n - 1, 1) for n in self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of distinct offsets."""
+        return prod(self.extents)
+
+    @property
+    def centre(self) -> int:
+        """Where the zero offset stands in the table."""
+        return self.size // 2
+
+    def code(self, device: torch.device) -> Tensor:
+        """Integer code of each point, [N]."""
+        code = torch.zeros((), dtype=torch.long, device=device)
+        for n, extent in zip(self.shape, self.extents, strict=True):
+            code = code.unsqueeze(-1) * extent + torch.arange(n, device=device)
+        return code.flatten()
+
+    def offsets(self, device: torch.device) -> Tensor:
+        """Every offset in table order, float64 [L, P]."""
+        axes = [
+            (torch.arange(extent, dtype=torch.float64, device=device) - extent // 2) * step
+            for extent, step in zip(self.extents, self.spacing, strict=True)
+        ]
+        return torch.cartesian_prod(*axes).reshape(self.size, len(self.shape))
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Who sees whom, as a list: point `target` looks at point `source` with a real `weight` (0 where padding)."""
+
+    target: Tensor  # [B|1, E]
+    source: Tensor  # [B|1, E]
+    weight: Tensor  # [B|1, E]
+
+    def dense(self, length: int) -> Tensor:
+        """The same as a mask [B|1, N, N]; parallel edges add up."""
+        mask = self.weight.new_zeros(self.weight.shape[0], length * length)
+        mask = mask.scatter_add(1, self.target * length + self.source, self.weight)
+        return torch.unflatten(mask, 1, (length, length))
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """All the operator knows of a domain."""
+
+    length: int
+    positions: Tensor | None = None  # float64 [B|1, N, P]
+    weights: Tensor | None = None  # measure of each point, float64 [B|1, N]; None: 1 each
+    valid: Tensor | None = None  # bool [B|1, N], False at padding; None: no padding
+    lattice: Lattice | None = None  # set where the points form a regular grid
+    edges: Edges | None = None  # set where points see only some others
+    ordered: bool = False  # the index order means something: causality, clocks and scans make sense
+    bounded: bool = True  # the measure of the support does not grow with the number of points
+    name: str = "domain"
+
+    @property
+    def axes(self) -> int:
+        return 0 if self.positions is None else self.positions.shape[-1]
+
+
+class Domain(abc.ABC):
+    """Where the points live. Subclasses say so once; nothing else in the operator asks which one it is on."""
+
+    @abc.abstractmethod
+    def geometry(self, batch: int, length: int, device: torch.device) -> Geometry:
+        """Describe `length` points for a batch of `batch` samples."""
+
+
+def batched(values: Tensor | None, dims: int, *, what: str, batch: int, length: int) -> Tensor | None:
+    """Give `values` ([N, ...] or [B, N, ...]) its batch axis and check it against the input."""
+    if values is None:
+        return None
+    if values.dim() == dims:
+        values = values.unsqueeze(0)
+    if values.dim() != dims + 1 or values.shape[1] != length or values.shape[0] not in (1, batch):
+        raise ValueError(
+            f"{what} has shape {tuple(values.shape)}, but the input has {batch} samples of {length} points: "
+            f"give one entry per point, with or without a batch axis"
+        )
+    return values

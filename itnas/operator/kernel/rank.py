@@ -1,0 +1,43 @@
+"""Learned rank: one gate per head and rank, driven to exactly 0 or 1 by a penalty.
+
+The gate is the mean of a hard concrete variable (Louizos et al., arXiv 1712.01312): g = clip(1.2 sigmoid(a) - 0.1, 0, 1), which
+reaches its ends exactly. A shut gate gets no gradient from the data and stays shut, so the open ones can be read off and
+the layer sliced after training without changing its output.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+STRETCH = 0.1
+
+
+class RankGates(nn.Module):
+    """Gates g [H, R]; `penalty()` is what training adds to its loss, times a weight of its choice."""
+
+    def __init__(self, heads: int, rank: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.full((heads, rank), 2.0))
+
+    def values(self) -> Tensor:
+        return (torch.sigmoid(self.logits) * (1 + 2 * STRETCH) - STRETCH).clamp(0, 1)
+
+    def penalty(self) -> Tensor:
+        """A smooth count of the open gates, summed over heads: sigmoid(a - the logit at which the gate shuts)."""
+        shut = math.log(STRETCH / (1 + STRETCH))
+        return torch.sigmoid(self.logits - shut).sum()
+
+    def effective_rank(self) -> Tensor:
+        """Number of open gates per head, [H]."""
+        return (self.values() > 0).sum(1)
+
+    def open_first(self) -> Tensor:
+        """Indices [H, R'] of the widest gates, with R' the largest effective rank of a head (at least 1)."""
+        most = max(int(self.effective_rank().max()), 1)
+        return self.values().argsort(dim=1, descending=True, stable=True)[:, :most]
+
+    def keep(self, ranks: Tensor) -> None:
+        self.logits = nn.Parameter(self.logits.detach().gather(1, ranks))

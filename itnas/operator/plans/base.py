@@ -1,0 +1,135 @@
+"""What a plan is: one way to compute the same numbers. Each plan says what it cannot do, and what it costs."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from itnas.operator.domain import Geometry
+from itnas.operator.kernel import Form, Kernel
+from itnas.operator.normaliser import Normaliser
+from itnas.operator.quadrature import Quadrature, Window
+from itnas.operator.random import SampleKey
+from itnas.operator.registry import Registry
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One evaluation  y_i = (1/Z_i) sum_j M_ij mu_j g(k_ij) v_j  for all samples and heads."""
+
+    u: Tensor  # [B, N, C]
+    values: Tensor  # [B, H, N, D]
+    kernel: Kernel
+    geometry: Geometry
+    normaliser: Normaliser
+    quadrature: Quadrature
+    causal: bool
+    measure: Tensor | None  # [B|1, H|1, N], 0 at padding; None: 1 everywhere
+    clock: Tensor | None  # float64 [B, H, N]
+    key: SampleKey  # what the random numbers of a sampled quadrature are drawn from
+
+    @property
+    def batch(self) -> int:
+        return self.values.shape[0]
+
+    @property
+    def heads(self) -> int:
+        return self.values.shape[1]
+
+    @property
+    def length(self) -> int:
+        return self.values.shape[2]
+
+    @property
+    def width(self) -> int:
+        return self.values.shape[3]
+
+    @property
+    def window(self) -> float | None:
+        return self.quadrature.width if isinstance(self.quadrature, Window) else None
+
+    @property
+    def masked(self) -> bool:
+        """Whether some pairs of valid points do not see each other."""
+        return self.causal or self.window is not None or self.geometry.edges is not None
+
+    @cached_property
+    def form(self) -> Form:
+        form = self.kernel(self.u, self.geometry, self.clock)
+        assert isinstance(form, Form)
+        return form
+
+    def double_form(self, *, split: bool = False) -> Form:
+        return self.kernel.double_form(self.u, self.geometry, self.clock, split=split)
+
+    def mask(self) -> Tensor | None:
+        """M without padding, [B|1, 1, N, N]; None where everybody sees everybody."""
+        mask: Tensor | None = None
+        if self.geometry.edges is not None:
+            mask = self.geometry.edges.dense(self.length).to(self.values.dtype).unsqueeze(1)
+        for seen in self._visibility():
+            mask = seen.to(self.values.dtype) if mask is None else mask * seen
+        return mask
+
+    def _visibility(self) -> list[Tensor]:
+        seen = []
+        if self.causal:
+            ones = torch.ones(self.length, self.length, dtype=torch.bool, device=self.u.device)
+            seen.append(ones.tril().view(1, 1, self.length, self.length))
+        if self.window is not None:
+            seen.append((distances(self.geometry) < self.window).unsqueeze(1))
+        return seen
+
+    def weights(self) -> Tensor | None:
+        """M_ij mu_j, broadcasting to [B, H, N, N]; None where it is 1."""
+        mask = self.mask()
+        if self.measure is None:
+            return mask
+        measure = self.measure.unsqueeze(2)
+        return measure if mask is None else mask * measure
+
+    def finish(self, y: Tensor) -> Tensor:
+        """Padded points take no part: their rows are 0."""
+        if self.geometry.valid is None:
+            return y
+        return y * self.geometry.valid.to(y.dtype)[:, None, :, None]
+
+
+def distances(geometry: Geometry) -> Tensor:
+    """Distances [B|1, N, N] as `Window` means them: the largest axis on sequences and grids, Euclidean on clouds."""
+    assert geometry.positions is not None
+    delta = geometry.positions.unsqueeze(2) - geometry.positions.unsqueeze(1)
+    if geometry.lattice is None and not geometry.ordered:
+        return torch.linalg.vector_norm(delta, dim=-1)
+    return torch.amax(delta.abs(), -1)
+
+
+class Plan(abc.ABC):
+    """One way to evaluate a `Problem`. It never changes the function: every plan is tested against `dense`."""
+
+    name: str
+
+    @abc.abstractmethod
+    def refusal(self, problem: Problem) -> str | None:
+        """Why this plan cannot compute the problem, as the end of a sentence; None if it can."""
+
+    @abc.abstractmethod
+    def cost(self, problem: Problem) -> float:
+        """Estimated microseconds, forward and backward, fitted by `itnas bench operator` (CPU, two cores)."""
+
+    @abc.abstractmethod
+    def __call__(self, problem: Problem) -> Tensor:
+        """y, [B, H, N, D]."""
+
+
+PLANS: Registry[Plan] = Registry("plan")
+
+
+def register(plan: type[Plan]) -> type[Plan]:
+    """Make a plan known by its name."""
+    PLANS.add(plan.name, plan())
+    return plan
