@@ -99,11 +99,22 @@ class Problem:
         return y * self.geometry.valid.to(y.dtype)[:, None, :, None]
 
 
-def distances(geometry: Geometry) -> Tensor:
-    """Distances [B|1, N, N] as `Window` means them: the largest axis on sequences and grids, Euclidean on clouds."""
+def distances(geometry: Geometry, rows: Tensor | None = None) -> Tensor:
+    """Distances [B|1, N, N] as `Window` means them: the largest axis on sequences and grids, Euclidean on clouds.
+
+    With `rows` [R] only from these points: [B|1, R, N].
+    """
     assert geometry.positions is not None
-    delta = geometry.positions.unsqueeze(2) - geometry.positions.unsqueeze(1)
-    if geometry.lattice is None and not geometry.ordered:
+    if geometry.lattice is not None:
+        # From whole steps: differences of positions round differently from place to place.
+        device = geometry.positions.device
+        lengths = torch.amax(geometry.lattice.offsets(device).abs(), -1)
+        code = geometry.lattice.code(device)
+        start = code if rows is None else code[rows]
+        return lengths[start.unsqueeze(1) - code + geometry.lattice.centre].unsqueeze(0)
+    start = geometry.positions if rows is None else geometry.positions[:, rows]
+    delta = start.unsqueeze(2) - geometry.positions.unsqueeze(1)
+    if not geometry.ordered:
         return torch.linalg.vector_norm(delta, dim=-1)
     return torch.amax(delta.abs(), -1)
 

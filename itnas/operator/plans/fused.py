@@ -1,0 +1,141 @@
+"""`fused`: kernel MLP and sum over j in one compiled pass. O(N^2 h) work, O(N h) memory.
+
+numba on the CPU (depths 0 to 3), Triton on CUDA (depths 0 and 1). The normalisers reduce to three links: `sum` appends a column of
+ones to the values and divides by what comes out; `mean` divides by the visible measure; the measure multiplies the
+values, or enters softmax as its logarithm.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from itnas.operator.kernel import MLPKernelModule, PairForm
+from itnas.operator.normaliser import reciprocal
+from itnas.operator.plans.base import Plan, Problem, register
+from itnas.operator.plans.compiled import Tensors, run
+from itnas.operator.plans.dense import first_layer_width
+from itnas.operator.plans.fused_arguments import FusedArguments
+from itnas.operator.plans.visible import visible_measure
+from itnas.operator.quadrature import Full
+
+DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32, torch.float16, torch.bfloat16)}
+ENGINES = {"cpu": "itnas.operator.plans.fused_cpu", "cuda": "itnas.operator.plans.fused_triton"}
+TENSORS = [part.name for part in fields(FusedArguments) if "Tensor" in str(part.type) and part.name != "code"]
+CHOICES = [part.name for part in fields(FusedArguments) if part.name not in TENSORS]
+
+
+@register
+class Fused(Plan):
+    name = "fused"
+
+    def refusal(self, problem: Problem) -> str | None:
+        kernel, geometry, device = problem.kernel, problem.geometry, problem.u.device.type
+        if not isinstance(kernel, MLPKernelModule):
+            return "it evaluates kernel MLPs; a FactorisedKernel has its own plan, 'scan'"
+        if not isinstance(problem.quadrature, Full) or geometry.edges is not None:
+            return "it visits all pairs, and a window, a sample or a graph's edges leave most of them out"
+        if geometry.lattice is None and "fourier" in kernel.features:
+            return "it reads Fourier features from a table of offsets, which irregular points do not have"
+        if device not in ENGINES:
+            return f"it has no kernel for the device {device!r}"
+        if problem.values.dtype not in DTYPES[device]:
+            return f"it computes {' and '.join(map(str, DTYPES[device]))} on {device}, not {problem.values.dtype}"
+        if device == "cuda" and kernel.spec.layers > 1:
+            return f"its CUDA kernel has one hidden layer at most, and the kernel MLP has {kernel.spec.layers}"
+        return None
+
+    def cost(self, problem: Problem) -> float:
+        pairs = problem.batch * problem.heads * problem.length**2 * (0.55 if problem.causal else 1.0)
+        return 300 + pairs * (0.0003 * first_layer_width(problem) + 0.00004 * problem.width)
+
+    def __call__(self, problem: Problem) -> Tensor:
+        arguments, normaliser, measure = _arguments(problem), problem.normaliser, problem.measure
+        if normaliser.link != "exp" and measure is not None:
+            arguments = replace(arguments, values=arguments.values * measure.unsqueeze(-1))
+        if normaliser.name == "sum":
+            ones = torch.ones_like(arguments.values[..., :1]) if measure is None else measure.unsqueeze(-1)
+            ones = ones.expand(*arguments.values.shape[:3], 1)
+            y = evaluate(replace(arguments, values=torch.cat([arguments.values, ones], -1)))
+            return y[..., :-1] * reciprocal(y[..., -1:])
+        y = evaluate(arguments)
+        return y * reciprocal(visible_measure(problem)).unsqueeze(-1) if normaliser.name == "mean" else y
+
+
+def _arguments(problem: Problem) -> FusedArguments:
+    """What the engines read, from the kernel's form."""
+    form = problem.form
+    assert isinstance(form, PairForm)
+    tail, relation, softmax = form.tail, form.relation, problem.normaliser.link == "exp"
+    placed = form.table is None and relation is not None
+    positions = problem.geometry.positions
+    assert form.rows.linear is not None
+    assert form.cols.linear is not None
+    shift = problem.measure.log() if softmax and problem.measure is not None else None
+    return FusedArguments(
+        values=problem.values,
+        row=form.rows.linear,
+        col=form.cols.linear,
+        table=form.table,
+        query=form.rows.factor,
+        key=form.cols.factor,
+        product_weight=_with_sample_axis(form.product_weight),
+        positions=positions.unsqueeze(1) if placed and positions is not None else None,
+        offset_weight=_with_sample_axis(
+            relation.offset.mT if placed and relation and relation.offset is not None else None
+        ),
+        distance_weight=_with_sample_axis(relation.distance if placed and relation else None),
+        clock=form.rows.clock,
+        clock_weight=_with_sample_axis(form.clock_weight),
+        hidden=tail.hidden.unsqueeze(0) if tail.activation else problem.values.new_empty(1, problem.heads, 0, 1, 1),
+        hidden_bias=tail.hidden_bias.unsqueeze(0)
+        if tail.activation
+        else problem.values.new_empty(1, problem.heads, 0, 1),
+        out=tail.out.unsqueeze(0),
+        out_bias=tail.out_bias.unsqueeze(0),
+        shift=shift,
+        code=None if form.table is None or form.rows.place is None else form.rows.place[0, 0],
+        centre=form.centre,
+        activation=tail.activation or "identity",
+        link={"identity": "identity", "sigmoid": "sigmoid", "exp": "softmax"}[problem.normaliser.link],
+        causal=problem.causal,
+    )
+
+
+def _with_sample_axis(part: Tensor | None) -> Tensor | None:
+    return None if part is None else part.unsqueeze(0)
+
+
+def evaluate(arguments: FusedArguments) -> Tensor:
+    """y [B, H, N, D], differentiable once in every floating-point field but positions."""
+    choices = {name: getattr(arguments, name) for name in CHOICES}
+    return run(FusedKernel(), choices, [getattr(arguments, name) for name in TENSORS])
+
+
+class FusedKernel:
+    """The engine for the tensors' device, as a `CompiledKernel`."""
+
+    name = "fused"
+
+    def forward(self, choices: Any, tensors: Tensors) -> tuple[Tensor, Tensor | None]:
+        arguments = _pack(choices, tensors)
+        y, lse = _engine(arguments).forward(arguments)
+        return y, lse
+
+    def backward(self, choices: Any, tensors: Tensors, y: Tensor, kept: Tensor | None, grad: Tensor) -> Tensors:
+        arguments = _pack(choices, tensors)
+        found = _engine(arguments).backward(arguments, y, kept, grad)
+        return [found.get(name) for name in TENSORS]
+
+
+def _pack(choices: dict[str, Any], tensors: Tensors) -> FusedArguments:
+    return FusedArguments(**dict(zip(TENSORS, tensors, strict=True)), **choices)
+
+
+def _engine(arguments: FusedArguments) -> Any:
+    """The module with `forward` and `backward`, imported when first needed: numba and Triton take a moment."""
+    return importlib.import_module(ENGINES[arguments.values.device.type])

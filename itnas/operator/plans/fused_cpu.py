@@ -1,0 +1,202 @@
+"""The fused kernel on the CPU: tensors in, flat arrays through numba, tensors out."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numba
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from itnas.operator.plans import fused_numba as engine
+from itnas.operator.plans.fused_arguments import FusedArguments
+
+ACTIVATIONS = {"identity": 0, "relu": 1, "relu2": 2, "silu": 3, "gelu": 4, "sin": 5}
+LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
+# Long sequences are shared between tasks, so that one sample keeps all threads busy. The count depends on the length alone: then
+# sums are added in the same order however many samples, replicas or threads there are.
+ROWS_PER_TASK = 512
+LANES = {torch.float32: 16, torch.float64: 8}
+
+# numba's default threading layer ends the process when two threads enter a parallel region at once.
+_one_at_a_time = threading.Lock()
+
+
+def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
+    """y [B, H, N, D], and for softmax the log of the denominator [B, H, N]."""
+    inputs, sizes = _flatten(arguments)
+    values = arguments.values
+    y = values.new_empty(values.shape)
+    softmax = arguments.link == "softmax"
+    lse = values.new_empty(values.shape[:3] if softmax else (0,))
+    in_parallel(engine.forward, inputs, sizes, _flat(y), _flat(lse))
+    return y, lse if softmax else None
+
+
+def backward(arguments: FusedArguments, y: Tensor, lse: Tensor | None, grad: Tensor) -> dict[str, Tensor]:
+    """The gradient of each floating-point field but positions, in the shape of the field."""
+    inputs, sizes = _flatten(arguments)
+    tasks = sizes.batch * sizes.heads * sizes.splits
+    grad = grad.contiguous()
+    softmax = arguments.link == "softmax"
+    dots = (grad * y).sum(-1) if softmax else grad.new_empty(0)
+    lengths = {
+        "row": sizes.batch * sizes.heads * sizes.points * sizes.hidden,
+        "col": tasks * sizes.hidden * sizes.padded,
+        "table": tasks * sizes.hidden * sizes.table,
+        "query": sizes.batch * sizes.heads * sizes.points * sizes.products * sizes.product_dim,
+        "key": tasks * sizes.products * sizes.product_dim * sizes.padded,
+        "clock_row": sizes.batch * sizes.heads * sizes.points * sizes.ticking,
+        "clock_col": tasks * sizes.padded * sizes.ticking,
+        "weight": tasks * sizes.channels * sizes.hidden,
+        "hidden": tasks * arguments.hidden[0, 0].numel(),
+        "hidden_bias": tasks * arguments.hidden_bias[0, 0].numel(),
+        "out": tasks * sizes.hidden,
+        "out_bias": tasks,
+        "shift": tasks * sizes.padded * (arguments.shift is not None),
+        "values": tasks * sizes.width * sizes.padded,
+    }
+    sums = {name: grad.new_zeros(length) for name, length in lengths.items()}
+    flat_lse = _flat(lse) if lse is not None else _flat(dots)
+    gradients = engine.Gradients(**{name: part.numpy() for name, part in sums.items()})
+    in_parallel(engine.backward, inputs, sizes, _flat(grad), _flat(dots), flat_lse, gradients)
+    return _shape(arguments, sizes, sums)
+
+
+def in_parallel(function: Any, *args: Any) -> None:
+    """Call a compiled parallel function, on as many threads as torch uses."""
+    with _one_at_a_time:
+        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        function(*args)
+
+
+def _flat(part: Tensor) -> Any:
+    return part.detach().contiguous().view(-1).numpy()
+
+
+def _point_last(part: Tensor, padded: int) -> Tensor:
+    """[.., N, d] -> [.., d, padded]."""
+    return pad(part.transpose(-1, -2), (0, padded - part.shape[-2]))
+
+
+def _two_floats(part: Tensor, dtype: torch.dtype) -> Tensor:
+    """float64 [...] as a sum of two numbers of `dtype`, [..., 2, ] before the last axis; centred on the first point."""
+    part = part - part[..., :1]
+    high = part.to(dtype)
+    return torch.stack([high, (part - high.double()).to(dtype)], -2)
+
+
+def _flatten(arguments: FusedArguments) -> tuple[Any, Any]:
+    """The engine's inputs: contiguous, points last and padded, weights of all channels in one array."""
+    values, row, table = arguments.values, arguments.row, arguments.table
+    batch, heads, points, width = values.shape
+    hidden, dtype, lanes = row.shape[-1], values.dtype, LANES[values.dtype]
+    padded = -(-points // lanes) * lanes
+    empty = values.new_empty(0)
+    products, product_dim = (0, 0) if arguments.query is None else arguments.query.shape[3:]
+    placed = arguments.offset_weight is not None or arguments.distance_weight is not None
+    place = place_batch = None
+    if placed:
+        assert arguments.positions is not None
+        place = _two_floats(arguments.positions[:, 0].transpose(1, 2), dtype)
+        place_batch = int(place.shape[0] > 1)
+    clock = None if arguments.clock is None else _two_floats(arguments.clock, dtype)
+    weights = [arguments.product_weight, arguments.offset_weight]
+    weights += [
+        None if part is None else part.unsqueeze(2) for part in (arguments.distance_weight, arguments.clock_weight)
+    ]
+    present = [part[0] for part in weights if part is not None]
+    weight = torch.cat(present, 1) if present else values.new_empty(heads, 0, hidden)
+    code = torch.arange(padded)
+    if arguments.code is not None:
+        # Padded columns continue the count; what they read is masked, but must lie inside the padded table.
+        code = torch.cat([arguments.code, arguments.code[-1:] + torch.arange(1, padded - points + 1)])
+    shift = arguments.shift
+    inputs = engine.Inputs(
+        row=_flat(row),
+        col=_flat(_point_last(arguments.col, padded)),
+        table=_flat(empty if table is None else pad(table[0].flip(1).transpose(1, 2), (0, lanes))),
+        code=_flat(code),
+        query=_flat(empty if arguments.query is None else arguments.query),
+        key=_flat(empty if arguments.key is None else _point_last(arguments.key.flatten(3), padded)),
+        place=_flat(empty if place is None else pad(place, (0, padded - points))),
+        clock=_flat(empty if clock is None else pad(clock, (0, padded - points))),
+        weight=_flat(weight),
+        hidden=_flat(arguments.hidden),
+        hidden_bias=_flat(arguments.hidden_bias),
+        out=_flat(arguments.out),
+        out_bias=_flat(arguments.out_bias),
+        shift=_flat(empty if shift is None else pad(shift, (0, padded - points))),
+        values=_flat(_point_last(values, padded)),
+    )
+    sizes = engine.Sizes(
+        batch=batch,
+        heads=heads,
+        points=points,
+        padded=padded,
+        hidden=hidden,
+        depth=0 if arguments.activation == "identity" else arguments.hidden.shape[2] + 1,
+        table=0 if table is None else table.shape[2] + lanes,
+        table_centre=0 if table is None else table.shape[2] - 1 - arguments.centre,
+        products=products,
+        product_dim=product_dim,
+        axes=place.shape[1] if place is not None else 0,
+        offsets=0 if arguments.offset_weight is None else arguments.offset_weight.shape[2],
+        distance=int(arguments.distance_weight is not None),
+        ticking=int(arguments.clock_weight is not None),
+        channels=weight.shape[1],
+        width=width,
+        row_batch=int(row.shape[0] > 1),
+        col_batch=int(arguments.col.shape[0] > 1),
+        query_batch=int(arguments.query is not None and arguments.query.shape[0] > 1),
+        key_batch=int(arguments.key is not None and arguments.key.shape[0] > 1),
+        place_batch=place_batch or 0,
+        shift_batch=0 if shift is None or shift.shape[0] == 1 else shift.shape[1],
+        shift_heads=int(shift is not None and shift.shape[1] > 1),
+        activation=ACTIVATIONS[arguments.activation],
+        link=LINKS[arguments.link],
+        causal=int(arguments.causal),
+        splits=-(-points // ROWS_PER_TASK),
+    )
+    return inputs, sizes
+
+
+def _shape(arguments: FusedArguments, sizes: Any, sums: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add up tasks, undo the layout, and sum over the axes that a field shares."""
+    batch, heads, points, hidden = sizes.batch, sizes.heads, sizes.points, sizes.hidden
+
+    def over_splits(name: str, *shape: int) -> Tensor:
+        return sums[name].view(batch, heads, sizes.splits, *shape).sum(2)
+
+    found: dict[str, Tensor] = {
+        "values": over_splits("values", sizes.width, sizes.padded)[..., :points].transpose(2, 3),
+        "row": sums["row"].view(batch, heads, points, hidden),
+        "col": over_splits("col", hidden, sizes.padded)[..., :points].transpose(2, 3),
+        "hidden": over_splits("hidden", *arguments.hidden.shape[2:]),
+        "hidden_bias": over_splits("hidden_bias", *arguments.hidden_bias.shape[2:]),
+        "out": over_splits("out", hidden),
+        "out_bias": over_splits("out_bias"),
+    }
+    weight = over_splits("weight", sizes.channels, hidden)
+    if arguments.table is not None:
+        length = arguments.table.shape[2]
+        found["table"] = over_splits("table", hidden, sizes.table)[..., :length].flip(-1).transpose(2, 3)
+    if arguments.query is not None:
+        wide = (sizes.products, sizes.product_dim)
+        found["query"] = sums["query"].view(batch, heads, points, *wide)
+        key = over_splits("key", sizes.products * sizes.product_dim, sizes.padded)[..., :points]
+        found["key"] = torch.unflatten(key.transpose(2, 3), -1, wide)
+        found["product_weight"] = weight[:, :, : sizes.products]
+    if arguments.offset_weight is not None:
+        found["offset_weight"] = weight[:, :, sizes.products : sizes.products + sizes.offsets]
+    if arguments.distance_weight is not None:
+        found["distance_weight"] = weight[:, :, sizes.products + sizes.offsets]
+    if arguments.clock is not None:
+        col = over_splits("clock_col", sizes.padded)[..., :points]
+        found["clock"] = (sums["clock_row"].view(batch, heads, points) + col).double()
+        found["clock_weight"] = weight[:, :, -1]
+    if arguments.shift is not None:
+        found["shift"] = over_splits("shift", sizes.padded)[..., :points]
+    return {name: part.sum_to_size(getattr(arguments, name).shape) for name, part in found.items()}

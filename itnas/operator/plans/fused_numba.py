@@ -1,0 +1,403 @@
+"""The fused CPU kernel: first layer, kernel MLP, link and the sum over j in one pass over pairs, forward and backward.
+
+Pairs are visited in chunks: one row i, one vector of columns j. A chunk's pair channels, activations and gradients live in
+buffers of a few kilobytes, so nothing of size N x N is stored. The backward pass computes a chunk's k again, then its
+gradients; sums over rows (for columns, table and weights) are kept per task and added up by the caller. A task is one
+(sample, head, share of the rows); tasks run in parallel.
+
+All arrays are flat and contiguous. Columns are padded to whole vectors, with the point axis last, and read backwards into the
+offset table, so that a chunk of a sequence is one load everywhere.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from itnas.operator.plans.simd_numba import (
+    accumulate,
+    cos,
+    erf,
+    exp,
+    fill,
+    first_lanes,
+    lanes_of,
+    load,
+    relu,
+    root,
+    sin,
+    step,
+    store,
+    total,
+)
+
+IDENTITY, RELU, RELU2, SILU, GELU, SIN = range(6)
+LINK_IDENTITY, LINK_SIGMOID, LINK_SOFTMAX = range(3)
+
+
+class Sizes(NamedTuple):
+    """Extents and choices. The `*_batch` and `*_heads` are strides in units of samples and heads: 0 where shared."""
+
+    batch: int
+    heads: int
+    points: int
+    padded: int
+    hidden: int
+    depth: int
+    table: int  # padded length of the reversed table, 0 without one
+    table_centre: int  # where the zero offset stands in it
+    products: int
+    product_dim: int
+    axes: int  # axes of `place`
+    offsets: int  # how many offset channels: `axes`, or 0
+    distance: int
+    ticking: int
+    channels: int
+    width: int
+    row_batch: int
+    col_batch: int
+    query_batch: int
+    key_batch: int
+    place_batch: int
+    shift_batch: int
+    shift_heads: int
+    activation: int
+    link: int
+    causal: int
+    splits: int
+
+
+class Inputs(NamedTuple):
+    """Flat arrays; [..] are their axes. Positions and clock come as two floats whose sum is the float64 value."""
+
+    row: np.ndarray  # [B|1, H, N, h]
+    col: np.ndarray  # [B|1, H, h, N+]
+    table: np.ndarray  # [H, h, L+], offsets in reverse
+    code: np.ndarray  # [N+], int64
+    query: np.ndarray  # [B|1, H, N, P d]
+    key: np.ndarray  # [B|1, H, P d, N+]
+    place: np.ndarray  # [B|1, A, 2, N+]
+    clock: np.ndarray  # [B, H, 2, N+]
+    weight: np.ndarray  # [H, M, h], channels: products, offsets, distance, clock
+    hidden: np.ndarray  # [H, depth - 1, h, h]
+    hidden_bias: np.ndarray  # [H, depth - 1, h]
+    out: np.ndarray  # [H, h]
+    out_bias: np.ndarray  # [H]
+    shift: np.ndarray  # [B|1, H|1, N+], or empty
+    values: np.ndarray  # [B, H, D, N+]
+
+
+class Gradients(NamedTuple):
+    """Flat arrays like the inputs'. Those that begin with T hold one entry per task."""
+
+    row: np.ndarray  # [B, H, N, h]
+    col: np.ndarray  # [T, h, N+]
+    table: np.ndarray  # [T, h, L+]
+    query: np.ndarray  # [B, H, N, P d]
+    key: np.ndarray  # [T, P d, N+]
+    clock_row: np.ndarray  # [B, H, N]
+    clock_col: np.ndarray  # [T, N+]
+    weight: np.ndarray  # [T, M, h]
+    hidden: np.ndarray  # [T, depth - 1, h, h]
+    hidden_bias: np.ndarray  # [T, depth - 1, h]
+    out: np.ndarray  # [T, h]
+    out_bias: np.ndarray  # [T]
+    shift: np.ndarray  # [T, N+]
+    values: np.ndarray  # [T, D, N+]
+
+
+@njit(forceinline=True)
+def activate(activation, z):
+    """The activation and its derivative."""
+    if activation == RELU:
+        return relu(z), step(z)
+    if activation == RELU2:
+        positive = relu(z)
+        return positive * positive, positive * 2.0
+    if activation == SILU:
+        gate = 1.0 / (exp(z * -1.0) + 1.0)
+        return z * gate, gate * (z * (1.0 - gate) + 1.0)
+    if activation == GELU:
+        below = erf(z * 0.7071067811865476) * 0.5 + 0.5
+        return z * below, below + z * exp(z * z * -0.5) * 0.3989422804014327
+    if activation == SIN:
+        return sin(z), cos(z)
+    return z, z * 0.0 + 1.0
+
+
+@njit(forceinline=True)
+def pair_channels(inputs, sizes, b, h, i, j, channels):
+    """Products, offsets, distance and elapsed clock of point i with the chunk at j, into `channels` [M, lanes]."""
+    lanes, padded = lanes_of(channels), sizes.padded
+    wide = sizes.products * sizes.product_dim
+    query = ((b * sizes.query_batch * sizes.heads + h) * sizes.points + i) * wide
+    key = (b * sizes.key_batch * sizes.heads + h) * wide * padded + j
+    for p in range(sizes.products):
+        product = fill(channels, 0.0)
+        for e in range(p * sizes.product_dim, (p + 1) * sizes.product_dim):
+            product = product + load(inputs.key, key + e * padded) * inputs.query[query + e]
+        store(channels, p * lanes, product)
+    channel = sizes.products
+    square = fill(channels, 0.0)
+    for axis in range(sizes.axes):
+        place = (b * sizes.place_batch * sizes.axes + axis) * 2 * padded
+        delta = inputs.place[place + i] - load(inputs.place, place + j)
+        delta = delta + (inputs.place[place + padded + i] - load(inputs.place, place + padded + j))
+        if sizes.offsets > 0:
+            store(channels, channel * lanes, delta)
+            channel += 1
+        square = square + delta * delta
+    if sizes.distance > 0:
+        store(channels, channel * lanes, root(square))
+        channel += 1
+    if sizes.ticking > 0:
+        clock = (b * sizes.heads + h) * 2 * padded
+        elapsed = inputs.clock[clock + i] - load(inputs.clock, clock + j)
+        elapsed = elapsed + (inputs.clock[clock + padded + i] - load(inputs.clock, clock + padded + j))
+        store(channels, channel * lanes, elapsed)
+
+
+@njit(forceinline=True)
+def gather_table(inputs, sizes, h, i, j, gathered):
+    """C of point i with the chunk at j. Returns where its first channel lies and the channels' distance.
+
+    Where the chunk's codes are consecutive this is the table itself; elsewhere (a grid's line breaks) entries are collected.
+    """
+    lanes = lanes_of(gathered)
+    base = h * sizes.hidden * sizes.table + sizes.table_centre - inputs.code[i]
+    if inputs.code[j + lanes - 1] - inputs.code[j] == lanes - 1:
+        return True, base + inputs.code[j]
+    for c in range(sizes.hidden):
+        for lane in range(lanes):
+            gathered[c * lanes + lane] = inputs.table[base + c * sizes.table + inputs.code[j + lane]]
+    return False, base
+
+
+@njit(forceinline=True)
+def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
+    """k of point i with the chunk at j. Leaves every layer's activations and their derivatives in `value` and `slope`."""
+    lanes, width = lanes_of(value), sizes.hidden
+    pair_channels(inputs, sizes, b, h, i, j, channels)
+    direct, table = True, 0
+    if sizes.table > 0:
+        direct, table = gather_table(inputs, sizes, h, i, j, gathered)
+    row = ((b * sizes.row_batch * sizes.heads + h) * sizes.points + i) * width
+    col = (b * sizes.col_batch * sizes.heads + h) * width * sizes.padded + j
+    weight = h * sizes.channels * width
+    for c in range(width):
+        z = load(inputs.col, col + c * sizes.padded) + inputs.row[row + c]
+        if sizes.table > 0:
+            if direct:
+                z = z + load(inputs.table, table + c * sizes.table)
+            else:
+                z = z + load(gathered, c * lanes)
+        for m in range(sizes.channels):
+            z = z + load(channels, m * lanes) * inputs.weight[weight + m * width + c]
+        height, derivative = activate(sizes.activation, z)
+        store(value, c * lanes, height)
+        store(slope, c * lanes, derivative)
+    for layer in range(sizes.depth - 1):
+        bias = (h * (sizes.depth - 1) + layer) * width
+        for c in range(width):
+            z = fill(value, inputs.hidden_bias[bias + c])
+            for e in range(width):
+                z = z + load(value, (layer * width + e) * lanes) * inputs.hidden[(bias + c) * width + e]
+            height, derivative = activate(sizes.activation, z)
+            store(value, ((layer + 1) * width + c) * lanes, height)
+            store(slope, ((layer + 1) * width + c) * lanes, derivative)
+    k = fill(value, inputs.out_bias[h])
+    last = max(sizes.depth - 1, 0) * width
+    for c in range(width):
+        k = k + load(value, (last + c) * lanes) * inputs.out[h * width + c]
+    if inputs.shift.size > 0:
+        k = k + load(inputs.shift, (b * sizes.shift_batch + h * sizes.shift_heads) * sizes.padded + j)
+    return k
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def forward(inputs, sizes, y, lse):
+    """y [B, H, N, D], and for softmax the log of its denominator, lse [B, H, N]."""
+    for task in prange(sizes.batch * sizes.heads * sizes.splits):
+        forward_task(inputs, sizes, y, lse, task)
+
+
+@njit
+def forward_task(inputs, sizes, y, lse, task):
+    """The rows of one task."""
+    pair, share = task // sizes.splits, task % sizes.splits
+    b, h = pair // sizes.heads, pair % sizes.heads
+    lanes = lanes_of(y)
+    buffers = np.empty((4, max(sizes.depth, 1) * max(sizes.hidden, 1) * lanes), y.dtype)
+    value, slope, gathered, channels = buffers[0], buffers[1], buffers[2], np.empty(sizes.channels * lanes, y.dtype)
+    summed, scores = np.empty(sizes.width * lanes, y.dtype), np.empty(sizes.padded, y.dtype)
+    for i in range(share, sizes.points, sizes.splits):
+        seen = i + 1 if sizes.causal else sizes.points
+        for place in range(summed.size):
+            summed[place] = 0.0
+        if sizes.link == LINK_SOFTMAX:
+            top = -np.inf
+            for j in range(0, seen, lanes):
+                store(scores, j, evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope))
+            for j in range(seen):
+                top = max(top, scores[j])
+            if top == -np.inf:
+                top = 0.0
+            mass = fill(y, 0.0)
+            for j in range(0, seen, lanes):
+                g = first_lanes(exp(load(scores, j) - top), seen - j, fill(y, 0.0))
+                mass = mass + g
+                add_values(inputs, sizes, pair, j, g, summed)
+            weight = total(mass)
+            scale = 1.0 / weight if weight > 0 else 0.0
+            lse[pair * sizes.points + i] = top + np.log(weight) if weight > 0 else np.inf
+        else:
+            scale = 1.0
+            for j in range(0, seen, lanes):
+                g = evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope)
+                if sizes.link == LINK_SIGMOID:
+                    g = 1.0 / (exp(g * -1.0) + 1.0)
+                add_values(inputs, sizes, pair, j, first_lanes(g, seen - j, fill(y, 0.0)), summed)
+        for d in range(sizes.width):
+            y[(pair * sizes.points + i) * sizes.width + d] = total(load(summed, d * lanes)) * scale
+
+
+@njit(forceinline=True)
+def add_values(inputs, sizes, pair, j, g, summed):
+    """summed[d] += g v_d over a chunk."""
+    lanes = lanes_of(summed)
+    for d in range(sizes.width):
+        accumulate(summed, d * lanes, load(inputs.values, (pair * sizes.width + d) * sizes.padded + j) * g)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def backward(inputs, sizes, grad, dots, lse, gradients):
+    """Gradients of all inputs for `grad` [B, H, N, D]; `dots` [B, H, N] is grad . y, which softmax subtracts."""
+    for task in prange(sizes.batch * sizes.heads * sizes.splits):
+        backward_task(inputs, sizes, grad, dots, lse, gradients, task)
+
+
+@njit
+def backward_task(inputs, sizes, grad, dots, lse, gradients, task):
+    """The rows of one task. Running sums that outlive a chunk stand in small buffers, one vector per number."""
+    pair, share = task // sizes.splits, task % sizes.splits
+    b, h = pair // sizes.heads, pair % sizes.heads
+    lanes, width, wide = lanes_of(grad), sizes.hidden, sizes.products * sizes.product_dim
+    layers = max(sizes.depth, 1)
+    value, slope = np.empty(layers * width * lanes, grad.dtype), np.empty(layers * width * lanes, grad.dtype)
+    gathered, channels = np.empty(width * lanes, grad.dtype), np.empty(sizes.channels * lanes, grad.dtype)
+    pull, below = np.empty(width * lanes, grad.dtype), np.empty(width * lanes, grad.dtype)
+    channel_pull = np.empty(sizes.channels * lanes, grad.dtype)
+    row_sums, query_sums = np.zeros(width * lanes, grad.dtype), np.zeros(wide * lanes, grad.dtype)
+    out_sums, weight_sums = (
+        np.zeros(width * lanes, grad.dtype),
+        np.zeros(sizes.channels * width * lanes, grad.dtype),
+    )
+    hidden_sums = np.zeros((layers - 1) * width * width * lanes, grad.dtype)
+    bias_sums = np.zeros((layers - 1) * width * lanes, grad.dtype)
+    k_sum = fill(grad, 0.0)
+    for i in range(share, sizes.points, sizes.splits):
+        seen = i + 1 if sizes.causal else sizes.points
+        point = pair * sizes.points + i
+        clock_sum = fill(grad, 0.0)
+        for j in range(0, seen, lanes):
+            k = evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope)
+            g_pull = fill(grad, 0.0)
+            for d in range(sizes.width):
+                v = load(inputs.values, (pair * sizes.width + d) * sizes.padded + j)
+                g_pull = g_pull + v * grad[point * sizes.width + d]
+            g = k
+            k_pull = g_pull
+            if sizes.link == LINK_SIGMOID:
+                g = 1.0 / (exp(k * -1.0) + 1.0)
+                k_pull = g_pull * g * (1.0 - g)
+            elif sizes.link == LINK_SOFTMAX:
+                g = exp(k - lse[point])
+                k_pull = g * (g_pull - dots[point])
+            if seen - j < lanes:
+                g = first_lanes(g, seen - j, fill(grad, 0.0))
+                k_pull = first_lanes(k_pull, seen - j, fill(grad, 0.0))
+            for d in range(sizes.width):
+                place = (task * sizes.width + d) * sizes.padded + j
+                accumulate(gradients.values, place, g * grad[point * sizes.width + d])
+            if inputs.shift.size > 0:
+                accumulate(gradients.shift, task * sizes.padded + j, k_pull)
+            k_sum = k_sum + k_pull
+            last = (layers - 1) * width
+            for c in range(width):
+                accumulate(out_sums, c * lanes, load(value, (last + c) * lanes) * k_pull)
+                store(pull, c * lanes, load(slope, (last + c) * lanes) * k_pull * inputs.out[h * width + c])
+            for layer in range(layers - 2, -1, -1):
+                through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums)
+            first_layer_pull(
+                inputs, sizes, task, h, i, j, channels, channel_pull, pull, row_sums, weight_sums, gradients
+            )
+            for m in range(sizes.products):
+                for e in range(m * sizes.product_dim, (m + 1) * sizes.product_dim):
+                    p_pull = load(channel_pull, m * lanes)
+                    place = ((b * sizes.key_batch * sizes.heads + h) * wide + e) * sizes.padded + j
+                    accumulate(query_sums, e * lanes, load(inputs.key, place) * p_pull)
+                    q = inputs.query[((b * sizes.query_batch * sizes.heads + h) * sizes.points + i) * wide + e]
+                    accumulate(gradients.key, (task * wide + e) * sizes.padded + j, p_pull * q)
+            if sizes.ticking > 0:
+                ticked = load(channel_pull, (sizes.channels - 1) * lanes)
+                clock_sum = clock_sum + ticked
+                accumulate(gradients.clock_col, task * sizes.padded + j, ticked * -1.0)
+        drain(row_sums, gradients.row, point * width)
+        drain(query_sums, gradients.query, point * wide)
+        if sizes.ticking > 0:
+            gradients.clock_row[point] = total(clock_sum)
+    drain(out_sums, gradients.out, task * width)
+    drain(weight_sums, gradients.weight, task * sizes.channels * width)
+    drain(hidden_sums, gradients.hidden, task * (layers - 1) * width * width)
+    drain(bias_sums, gradients.hidden_bias, task * (layers - 1) * width)
+    gradients.out_bias[task] = total(k_sum)
+
+
+@njit(forceinline=True)
+def through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums):
+    """Take `pull`, the gradient of a hidden layer's input, one layer down; add up the layer's weight gradients."""
+    lanes, width = lanes_of(pull), sizes.hidden
+    for e in range(width):
+        store(below, e * lanes, fill(pull, 0.0))
+    for c in range(width):
+        s = load(pull, c * lanes)
+        accumulate(bias_sums, (layer * width + c) * lanes, s)
+        for e in range(width):
+            place = (layer * width + c) * width + e
+            accumulate(hidden_sums, place * lanes, load(value, (layer * width + e) * lanes) * s)
+            weight = inputs.hidden[((h * (sizes.depth - 1) + layer) * width + c) * width + e]
+            accumulate(below, e * lanes, s * weight)
+    for e in range(width):
+        store(pull, e * lanes, load(below, e * lanes) * load(slope, (layer * width + e) * lanes))
+
+
+@njit(forceinline=True)
+def first_layer_pull(inputs, sizes, task, h, i, j, channels, channel_pull, pull, row_sums, weight_sums, gradients):
+    """Share the gradient of the first layer's output between row, column, table and channels."""
+    lanes, width = lanes_of(pull), sizes.hidden
+    consecutive = inputs.code[j + lanes - 1] - inputs.code[j] == lanes - 1
+    table = task * width * sizes.table + sizes.table_centre - inputs.code[i]
+    for m in range(sizes.channels):
+        store(channel_pull, m * lanes, fill(pull, 0.0))
+    for c in range(width):
+        s = load(pull, c * lanes)
+        accumulate(row_sums, c * lanes, s)
+        accumulate(gradients.col, (task * width + c) * sizes.padded + j, s)
+        for m in range(sizes.channels):
+            accumulate(weight_sums, (m * width + c) * lanes, load(channels, m * lanes) * s)
+            accumulate(channel_pull, m * lanes, s * inputs.weight[(h * sizes.channels + m) * width + c])
+        if sizes.table > 0:
+            if consecutive:
+                accumulate(gradients.table, table + c * sizes.table + inputs.code[j], s)
+            else:
+                for lane in range(lanes):
+                    gradients.table[table + c * sizes.table + inputs.code[j + lane]] += pull[c * lanes + lane]
+
+
+@njit(forceinline=True)
+def drain(sums, target, start):
+    """target[start + n] = the sum over lanes of sums[n]; the sums start again at 0."""
+    lanes = lanes_of(sums)
+    for n in range(sums.size // lanes):
+        target[start + n] = total(load(sums, n * lanes))
+        store(sums, n * lanes, fill(sums, 0.0))
