@@ -16,12 +16,30 @@ A point that sees nothing has Z_i = 0 and gets y_i = 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from itnas.operator.registry import Registry
+
+
+class Rows(Protocol):
+    """Which entries of k belong to one point i. Both results broadcast to the entries."""
+
+    def total(self, entries: Tensor) -> Tensor: ...
+
+    def top(self, entries: Tensor) -> Tensor: ...
+
+
+class LastAxis:
+    """A row is the last axis of k."""
+
+    def total(self, entries: Tensor) -> Tensor:
+        return entries.sum(-1, keepdim=True)
+
+    def top(self, entries: Tensor) -> Tensor:
+        return entries.amax(-1, keepdim=True) if entries.shape[-1] else entries.new_zeros(())
 
 
 @dataclass(frozen=True)
@@ -30,25 +48,29 @@ class Normaliser:
     link: Literal["identity", "sigmoid", "exp"]
     denominator: Literal["one", "weights", "numerators"]
 
-    def numerators(self, k: Tensor, weights: Tensor | None) -> Tensor:
-        """g(k) w over the last axis; `exp` is shifted by the largest visible k of its row, which Z then cancels."""
+    def numerators(self, k: Tensor, weights: Tensor | None, rows: Rows | None = None) -> Tensor:
+        """g(k) w; `exp` is shifted by the largest visible k of its row, which Z then cancels."""
         if self.link == "sigmoid":
             k = torch.sigmoid(k)
         elif self.link == "exp":
-            k = torch.exp(_shifted(k, weights))
+            k = torch.exp(_shifted(k, weights, rows or LastAxis()))
         return k if weights is None else k * weights
 
-    def normalise(self, k: Tensor, weights: Tensor | None) -> Tensor:
-        """The effective kernel g(k) w / Z for logits k [..., N, M] and weights broadcasting to them."""
-        numerators = self.numerators(k, weights)
+    def normalise(self, k: Tensor, weights: Tensor | None, rows: Rows | None = None) -> Tensor:
+        """The effective kernel g(k) w / Z for logits k [..., N, M] and weights broadcasting to them.
+
+        A row is the last axis of k, unless `rows` says otherwise (then there are weights).
+        """
+        rows = rows or LastAxis()
+        numerators = self.numerators(k, weights, rows)
         if self.denominator == "one":
             return numerators
         if self.denominator == "weights":
             visible = (
                 torch.ones_like(k[..., :1, :]) if weights is None else weights.expand(*weights.shape[:-1], k.shape[-1])
             )
-            return numerators * reciprocal(visible.sum(-1, keepdim=True))
-        return numerators * reciprocal(numerators.sum(-1, keepdim=True))
+            return numerators * reciprocal(rows.total(visible))
+        return numerators * reciprocal(rows.total(numerators))
 
 
 def reciprocal(total: Tensor) -> Tensor:
@@ -57,12 +79,11 @@ def reciprocal(total: Tensor) -> Tensor:
     return torch.where(vanished, torch.zeros_like(total), 1 / torch.where(vanished, torch.ones_like(total), total))
 
 
-def _shifted(k: Tensor, weights: Tensor | None) -> Tensor:
+def _shifted(k: Tensor, weights: Tensor | None, rows: Rows) -> Tensor:
     """k minus its largest visible entry, minus infinity where nothing is visible."""
     if weights is not None:
         k = k.masked_fill(weights == 0, -torch.inf)
-    top = k.detach().amax(-1, keepdim=True) if k.shape[-1] else k.new_zeros(())
-    return k - top.clamp_min(torch.finfo(k.dtype).min)
+    return k - rows.top(k.detach()).clamp_min(torch.finfo(k.dtype).min)
 
 
 NORMALISERS: Registry[Normaliser] = Registry("normaliser")

@@ -98,13 +98,18 @@ class MLPKernelModule(Kernel):
             zeros = torch.zeros(heads, spec.products * spec.product_dim)
             self.register_parameter(name, nn.Parameter(zeros) if self.product is not None else None)
         if spec.layers:
-            self.hidden = weight(own, spec.layers - 1, width, width, fan_in=width / 2)
-            self.hidden_bias = nn.Parameter(torch.zeros(own, spec.layers - 1, width))
+            self._init_hidden(own, spec.layers - 1, width)
             self.out = weight(own, width, fan_in=width)
             self.out_bias = nn.Parameter(torch.zeros(own))
 
     query_bias: nn.Parameter | None
     key_bias: nn.Parameter | None
+
+    def _init_hidden(self, own: int, layers: int, width: int) -> None:
+        """Weights between hidden layers; none at depth 1."""
+        weight = torch.randn(own, layers, width, width) / (width / 2) ** 0.5
+        self.hidden = nn.Parameter(weight) if layers else None
+        self.hidden_bias = nn.Parameter(torch.zeros(own, layers, width)) if layers else None
 
     def _init_fourier(self, heads: int, axes: int) -> None:
         """Wavelengths 2, 4, 8, ... units of position; damping lengths likewise."""
@@ -189,7 +194,10 @@ class MLPKernelModule(Kernel):
         if not self.spec.layers:
             empty = self.bias.new_zeros(self.heads, 0)
             return Tail(None, empty, empty, self.bias.new_ones(self.heads, 1), self.bias.new_zeros(self.heads))
-        parts = (self.hidden, self.hidden_bias, self.out, self.out_bias)
+        width = self.spec.hidden
+        hidden = self.out.new_empty(1, 0, width, width) if self.hidden is None else self.hidden
+        hidden_bias = self.out.new_empty(1, 0, width) if self.hidden_bias is None else self.hidden_bias
+        parts = (hidden, hidden_bias, self.out, self.out_bias)
         return Tail(self.spec.activation, *(part.expand(self.heads, *part.shape[1:]) for part in parts))
 
     def reads_only_offsets(self) -> bool:

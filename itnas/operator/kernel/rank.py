@@ -20,7 +20,7 @@ class RankGates(nn.Module):
 
     def __init__(self, heads: int, rank: int) -> None:
         super().__init__()
-        self.logits = nn.Parameter(torch.full((heads, rank), 2.0))
+        self.logits = nn.Parameter(torch.zeros(heads, rank))
 
     def values(self) -> Tensor:
         return (torch.sigmoid(self.logits) * (1 + 2 * STRETCH) - STRETCH).clamp(0, 1)

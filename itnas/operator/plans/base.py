@@ -114,9 +114,10 @@ def distances(geometry: Geometry, rows: Tensor | None = None) -> Tensor:
         return lengths[start.unsqueeze(1) - code + geometry.lattice.centre].unsqueeze(0)
     start = geometry.positions if rows is None else geometry.positions[:, rows]
     delta = start.unsqueeze(2) - geometry.positions.unsqueeze(1)
-    if not geometry.ordered:
-        return torch.linalg.vector_norm(delta, dim=-1)
-    return torch.amax(delta.abs(), -1)
+    if geometry.ordered:
+        return torch.amax(delta.abs(), -1)
+    euclidean: Tensor = torch.linalg.vector_norm(delta, dim=-1)
+    return euclidean
 
 
 class Plan(abc.ABC):

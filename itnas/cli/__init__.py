@@ -1,0 +1,5 @@
+"""The command line: `itnas ...`."""
+
+from itnas.cli.app import main
+
+__all__ = ["main"]

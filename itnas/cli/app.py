@@ -1,0 +1,46 @@
+"""The commands, and how they end: 0 done, 2 bad input (one sentence, no traceback), 130 interrupted."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import itnas
+from itnas.cli import bench
+
+app = typer.Typer(
+    name="itnas",
+    help="Search over the learnable integral transform: does a task want convolution, attention or recurrence?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(bench.app, name="bench")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"itnas {itnas.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001 (the callback acts on it)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options that every command shares."""
+
+
+def main() -> None:
+    """Run the command line; bad input ends in one sentence and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except (ValueError, FileNotFoundError) as error:
+        typer.echo(f"itnas: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
