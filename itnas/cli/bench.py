@@ -17,7 +17,7 @@ def operator(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Run only this section (repeatable); see the tables for names.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions and sizes: a smoke test, not a result.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer sizes: a smoke test, not a result.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Also write the JSON object to this file.")] = None,
 ) -> None:
     """Speed and memory of the plans against eager torch and hand-written peers (two cores; minutes)."""

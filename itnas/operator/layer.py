@@ -22,11 +22,12 @@ MEASURES = ("domain", "uniform", "clock")
 class IntegralTransform(nn.Module):
     """One learnable integral transform, from [B, N, dim] to [B, N, out_dim].
 
-    `kernel`: an `MLPKernel` or a `FactorisedKernel`. `normaliser`: none, mean, sum, sigmoid, softmax. `measure`: "domain"
-    (what the domain says a point weighs), "uniform" (1 each) or "clock" (steps of the learned clock, per head).
-    `quadrature`: "full", or a `Window`, `MonteCarlo` or `Importance`. `value_dim`: width of V per head (default dim / heads).
-    `iterate` applies the layer that many times with the same weights. `rms_norm` divides the sum over heads by its root
-    mean square, which keeps unnormalised kernels trainable. `pointwise` adds W u_i. `plan` says how it is computed.
+    `kernel`: an `MLPKernel` or a `FactorisedKernel`. `normaliser`: none, mean, sum, sigmoid, softmax. `measure`:
+    "domain" (what the domain says a point weighs), "uniform" (1 each) or "clock" (steps of the learned clock, per
+    head). `quadrature`: "full", or a `Window`, `MonteCarlo` or `Importance`. `value_dim`: width of V per head (default
+    dim / heads). `iterate` applies the layer that many times with the same weights. `rms_norm` divides the sum over
+    heads by its root mean square, which keeps unnormalised kernels trainable. `pointwise` adds W u_i. `plan` says how
+    it is computed.
 
     Sampled quadratures draw from (seed, step, index): `index` tells layers of one network apart, and the buffer `step`
     moves on by one at every forward pass in training mode.
@@ -119,7 +120,7 @@ class IntegralTransform(nn.Module):
         geometry = self._geometry(u, domain)
         found = []
         for application in range(self.iterate):
-            found.append(effective_kernel(self._problem(u, geometry)))
+            found.append(effective_kernel(self._problem(u, geometry)).expand(u.shape[0], -1, -1, -1))
             if application + 1 < self.iterate:
                 u = self._transform(u, geometry)
         return found

@@ -1,6 +1,7 @@
 """Symmetries: K(gx, gy) = K(x, y) follows from which features a kernel reads; here it is derived, and measured.
 
-Geometric deep learning's blueprint (arXiv 2104.13478): a layer commutes with a group when its kernel is invariant under it.
+Geometric deep learning's blueprint (arXiv 2104.13478): a layer commutes with a group when its kernel is invariant
+under it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def symmetries(layer: IntegralTransform) -> frozenset[str]:
     return frozenset(found)
 
 
-def symmetry_error(layer: IntegralTransform, group: str, u: Tensor, domain: Domain | None = None, seed: int = 0) -> float:
+def symmetry_error(
+    layer: IntegralTransform, group: str, u: Tensor, domain: Domain | None = None, seed: int = 0
+) -> float:
     """How far the layer is from commuting with a random element g: the largest entry of layer(g u) - g layer(u).
 
     Relative to the largest entry of the output. Translations move a `Sequence` or a `Cloud`, rotations and reflections

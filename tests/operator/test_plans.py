@@ -157,7 +157,7 @@ def test_refusals_name_the_reason() -> None:
         "sorted": (MLPKernel(features=("product",)), {}, "product does not split"),
         "fourier": (MLPKernel(features=("content",)), {}, "content"),
         "scan": (MLPKernel(), {}, "FactorisedKernel"),
-        "sdpa": (MLPKernel(layers=1, features=("product",)), {}, "hidden layer"),
+        "sdpa": (MLPKernel(layers=1, features=("product",)), {}, "not linear in its features"),
         "gather": (MLPKernel(), {}, "window"),
         "sampled": (MLPKernel(), {}, "MonteCarlo"),
         "dense": (MLPKernel(), {"quadrature": "sampled"}, "sampled"),

@@ -15,8 +15,8 @@ class Graph(Domain):
     """A node sees the nodes whose edges point at it: edges run from row 0 of `edge_index` [2, E] to row 1.
 
     `edge_weight` [E] defaults to 1. `self_loops` adds the identity to the adjacency matrix. `normalise="symmetric"`
-    divides each weight by the root of both ends' in-degrees (Kipf & Welling, arXiv 1609.02907), `"row"` by the target's.
-    One graph serves the whole batch; `Graph.batch([...])` gives each sample its own.
+    divides each weight by the root of both ends' in-degrees (Kipf & Welling, arXiv 1609.02907), `"row"` by the
+    target's. One graph serves the whole batch; `Graph.batch([...])` gives each sample its own.
     """
 
     def __init__(

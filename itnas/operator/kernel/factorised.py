@@ -21,11 +21,13 @@ INPUTS = ("content", "position")
 
 @dataclass(frozen=True)
 class FactorisedKernel(KernelSpec):
-    """A kernel of rank `rank`: phi and psi are MLPs of `layers` hidden layers (0 to 2) of u and, if named, the position.
+    """A kernel of rank `rank`: phi and psi are MLPs of `layers` hidden layers (0 to 2) of u and, if named, the
+    position.
 
-    `output` maps their last layer (one name, or one each for phi and psi). `decay`: None, "position" (S is the place in the
-    order, or the time) or "clock" (S is the learned clock), with one rate per head and rank; looking ahead decays
-    like looking back. `learned_rank` puts a gate on each rank (see `rank.py`). No `inputs` make phi and psi constants.
+    `output` maps their last layer (one name, or one each for phi and psi). `decay`: None, "position" (S is the place
+    in the order, or the time) or "clock" (S is the learned clock), with one rate per head and rank; looking ahead
+    decays like looking back. `learned_rank` puts a gate on each rank (see `rank.py`). No `inputs` make phi and psi
+    constants.
     """
 
     rank: int = 8
@@ -139,7 +141,7 @@ class FactorisedKernelModule(Kernel):
             raise ValueError(f"decay='position' needs points in order, which {geometry.name} does not have")
 
     def slice(self) -> None:
-        """Drop the ranks whose gates are shut, in place. Heads keep the same number: the most that any of them needs."""
+        """Drop the ranks whose gates are shut, in place. All heads keep the same number: the most that any needs."""
         if self.gates is None:
             raise ValueError("only a kernel with learned_rank=True can be sliced: its rank is fixed")
         ranks = self.gates.open_first()

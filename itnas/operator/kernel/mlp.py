@@ -24,8 +24,9 @@ class MLPKernel(KernelSpec):
 
     Features: `offset` p_i - p_j; `fourier`: sin and cos of the offset at `frequencies` frequencies per axis, `fourier=
     "fixed"` (geometric) or `"learned"`, optionally `damped`; `distance`; `position` (p_i and p_j themselves); `content`
-    (projections of u_i and of u_j); `product`: `products` bilinear forms q_i . k_j of width `product_dim`; `clock`: S_i - S_j.
-    No features at all make a constant kernel. `shared=True` gives all heads the same MLP; projections stay per head.
+    (projections of u_i and of u_j); `product`: `products` bilinear forms q_i . k_j of width `product_dim`; `clock`:
+    S_i - S_j. No features at all make a constant kernel. `shared=True` gives all heads the same MLP; projections stay
+    per head.
     """
 
     hidden: int = 16

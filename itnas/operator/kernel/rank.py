@@ -1,8 +1,8 @@
 """Learned rank: one gate per head and rank, driven to exactly 0 or 1 by a penalty.
 
-The gate is the mean of a hard concrete variable (Louizos et al., arXiv 1712.01312): g = clip(1.2 sigmoid(a) - 0.1, 0, 1), which
-reaches its ends exactly. A shut gate gets no gradient from the data and stays shut, so the open ones can be read off and
-the layer sliced after training without changing its output.
+The gate is the mean of a hard concrete variable (Louizos et al., arXiv 1712.01312): g = clip(1.2 sigmoid(a) - 0.1, 0,
+1), which reaches its ends exactly. A shut gate gets no gradient from the data and stays shut, so the open ones can be
+read off and the layer sliced after training without changing its output.
 """
 
 from __future__ import annotations

@@ -49,6 +49,12 @@ class Problem:
         return self.values.shape[3]
 
     @property
+    def kernel_batch(self) -> int:
+        """Samples whose kernels differ: 1 where the kernel reads neither contents nor places of the sample's own."""
+        placed = self.geometry.positions is not None and self.geometry.positions.shape[0] > 1
+        return self.batch if placed or self.kernel.features & {"content", "product", "clock"} else 1
+
+    @property
     def window(self) -> float | None:
         return self.quadrature.width if isinstance(self.quadrature, Window) else None
 

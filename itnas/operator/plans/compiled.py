@@ -1,7 +1,8 @@
 """Compiled kernels under autograd and under `torch.func.vmap`.
 
-A compiled kernel is opaque to torch: a forward function, a backward function, and tensors with axes [B|1, H|1, ...]. Here they become one
-differentiable call. Both passes are autograd functions of their own, so that replicas fold into heads in either.
+A compiled kernel is opaque to torch: a forward function, a backward function, and tensors with axes [B|1, H|1, ...].
+Here they become one differentiable call. Both passes are autograd functions of their own, so that replicas fold into
+heads in either.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from itnas.operator.plans.base import Plan, Problem, register
@@ -9,11 +10,10 @@ from itnas.operator.quadrature import Importance, MonteCarlo
 
 
 def effective_kernel(problem: Problem) -> Tensor:
-    """K with y = K v, [B, H, N, N]: normalised, masked, measure included. Of a sampled quadrature, its expectation."""
+    """K with y = K v, [B|1, H, N, N]: normalised, masked, measure in. Of a sampled quadrature, the expectation."""
     form = problem.form
     k = form.block(form.rows, form.cols)
-    kernel = problem.normaliser.normalise(k, problem.weights())
-    return problem.finish(kernel).expand(problem.batch, -1, -1, -1)
+    return problem.finish(problem.normaliser.normalise(k, problem.weights()))
 
 
 @register
@@ -26,11 +26,17 @@ class Dense(Plan):
         return None
 
     def cost(self, problem: Problem) -> float:
-        pairs = problem.batch * problem.heads * problem.length**2
-        return 150 + pairs * (0.004 * first_layer_width(problem) + 0.002 * problem.width / 16)
+        pairs = problem.heads * problem.length**2
+        per_kernel = problem.kernel_batch * 0.004 * first_layer_width(problem)
+        return 150 + pairs * (per_kernel + problem.batch * 0.0001 * problem.width)
 
     def __call__(self, problem: Problem) -> Tensor:
-        return effective_kernel(problem) @ problem.values
+        kernel, values = effective_kernel(problem), problem.values
+        if kernel.shape[0] == 1 < problem.batch:
+            # One kernel for all samples: a single product per head, not a copy of the kernel per sample.
+            joint = kernel[0] @ values.permute(1, 2, 0, 3).flatten(2)
+            return torch.unflatten(joint, -1, (problem.batch, problem.width)).permute(2, 0, 1, 3)
+        return kernel @ values
 
 
 def first_layer_width(problem: Problem) -> int:

@@ -1,7 +1,7 @@
 """Replicas under `torch.func.vmap`: compiled plans take them as more heads.
 
-Every tensor that a compiled plan reads has the axes [B|1, H|1, ...]. A vmapped axis of R replicas is folded into the head axis,
-the plan runs once on R x H heads, and the result is unfolded. No plan needs to know of replicas.
+Every tensor that a compiled plan reads has the axes [B|1, H|1, ...]. A vmapped axis of R replicas is folded into the
+head axis, the plan runs once on R x H heads, and the result is unfolded. No plan needs to know of replicas.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`fused`: kernel MLP and sum over j in one compiled pass. O(N^2 h) work, O(N h) memory.
 
-numba on the CPU (depths 0 to 3), Triton on CUDA (depths 0 and 1). The normalisers reduce to three links: `sum` appends a column of
-ones to the values and divides by what comes out; `mean` divides by the visible measure; the measure multiplies the
-values, or enters softmax as its logarithm.
+numba on the CPU (depths 0 to 3), Triton on CUDA (depths 0 and 1). The normalisers reduce to three links: `sum` appends
+a column of ones to the values and divides by what comes out; `mean` divides by the visible measure; the measure
+multiplies the values, or enters softmax as its logarithm.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ class FusedKernel:
 
 
 def _pack(choices: dict[str, Any], tensors: Tensors) -> FusedArguments:
-    return FusedArguments(**dict(zip(TENSORS, tensors, strict=True)), **choices)
+    fields_by_name: dict[str, Any] = dict(zip(TENSORS, tensors, strict=True))
+    return FusedArguments(**fields_by_name, **choices)
 
 
 def _engine(arguments: FusedArguments) -> Any:

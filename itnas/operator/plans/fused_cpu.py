@@ -12,11 +12,12 @@ from torch.nn.functional import pad
 
 from itnas.operator.plans import fused_numba as engine
 from itnas.operator.plans.fused_arguments import FusedArguments
+from itnas.operator.plans.fused_chunk_numba import Inputs, Sizes
 
 ACTIVATIONS = {"identity": 0, "relu": 1, "relu2": 2, "silu": 3, "gelu": 4, "sin": 5}
 LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
-# Long sequences are shared between tasks, so that one sample keeps all threads busy. The count depends on the length alone: then
-# sums are added in the same order however many samples, replicas or threads there are.
+# Long sequences are shared between tasks, so that one sample keeps all threads busy. The count depends on the length
+# alone: then sums are added in the same order however many samples, replicas or threads there are.
 ROWS_PER_TASK = 512
 LANES = {torch.float32: 16, torch.float64: 8}
 
@@ -114,7 +115,7 @@ def _flatten(arguments: FusedArguments) -> tuple[Any, Any]:
         # Padded columns continue the count; what they read is masked, but must lie inside the padded table.
         code = torch.cat([arguments.code, arguments.code[-1:] + torch.arange(1, padded - points + 1)])
     shift = arguments.shift
-    inputs = engine.Inputs(
+    inputs = Inputs(
         row=_flat(row),
         col=_flat(_point_last(arguments.col, padded)),
         table=_flat(empty if table is None else pad(table[0].flip(1).transpose(1, 2), (0, lanes))),
@@ -131,7 +132,7 @@ def _flatten(arguments: FusedArguments) -> tuple[Any, Any]:
         shift=_flat(empty if shift is None else pad(shift, (0, padded - points))),
         values=_flat(_point_last(values, padded)),
     )
-    sizes = engine.Sizes(
+    sizes = Sizes(
         batch=batch,
         heads=heads,
         points=points,

@@ -206,31 +206,24 @@ def relative_channels(sources, g, rows, cols, sizes, config: tl.constexpr):
 
 
 @triton.jit
-def lattice_offsets(sources, rows, cols, sizes):
-    """Which entry of the table each pair reads; None without a table."""
-    if sources.table is None:
-        return None
-    else:
-        return tl.load(sources.code + rows) - tl.load(sources.code + cols) + sizes.centre
+def table_at(sources, g, rows, cols, sizes, config: tl.constexpr):
+    """The table entry of each pair, for hidden unit 0."""
+    offsets = tl.load(sources.code + rows) - tl.load(sources.code + cols) + sizes.centre
+    return sources.table + (g % sizes.heads) * config.hidden * sizes.offsets + offsets
 
 
 @triton.jit
-def locate(sources, g, rows, cols, offsets, sizes, config: tl.constexpr):
-    """Where a tile of pairs finds its row part, column part, table entry and weights, for hidden unit 0."""
-    head = g % sizes.heads
+def parts_at(sources, g, rows, cols, sizes, config: tl.constexpr):
+    """The row part, column part and weights of a tile of pairs, for hidden unit 0."""
     points = g * config.hidden * sizes.points
-    row, col = sources.row + points + rows, sources.col + points + cols
-    weight = sources.weight + head * config.channels * config.hidden
-    if offsets is None:
-        return row, col, None, weight
-    else:
-        return row, col, sources.table + head * config.hidden * sizes.offsets + offsets, weight
+    weight = sources.weight + (g % sizes.heads) * config.channels * config.hidden
+    return sources.row + points + rows, sources.col + points + cols, weight
 
 
 @triton.jit
-def first_layer(c, places, channels, sizes, config: tl.constexpr):
+def first_layer(c, parts, table, channels, sizes, config: tl.constexpr):
     """z_c of a tile of pairs."""
-    row, col, table, weight = places
+    row, col, weight = parts
     real: tl.constexpr = weight.dtype.element_ty
     z = tl.load(row + c * sizes.points).to(real) + tl.load(col + c * sizes.points).to(real)
     if table is not None:
@@ -241,13 +234,13 @@ def first_layer(c, places, channels, sizes, config: tl.constexpr):
 
 
 @triton.jit
-def pair_values(sources, g, cols, places, channels, sizes, config: tl.constexpr):
+def pair_values(sources, g, cols, parts, table, channels, sizes, config: tl.constexpr):
     """k of a tile of pairs."""
     real: tl.constexpr = sources.out.dtype.element_ty
     head = g % sizes.heads
     k = tl.zeros([config.tile, config.step], real) + tl.load(sources.out_bias + head)
     for c in tl.range(config.hidden, loop_unroll_factor=UNROLL):
-        value, _ = activate(first_layer(c, places, channels, sizes, config), config)
+        value, _ = activate(first_layer(c, parts, table, channels, sizes, config), config)
         k += value * tl.load(sources.out + head * config.hidden + c)
     if sources.shift is not None:
         k += tl.load(sources.shift + g * sizes.points + cols).to(real)
@@ -263,21 +256,13 @@ def visible_pairs(i, j, sizes, config: tl.constexpr):
 
 
 @triton.jit
-def load_softmax(upstream, g, rows, sizes, config: tl.constexpr):
-    """lse_i and delta_i of some rows. Rows that see nothing have lse = -inf and need exp(k - lse) = exp(-inf) = 0."""
-    if config.link == "softmax":
-        lse = tl.load(upstream.lse + g * sizes.points + rows)
-        return tl.where(lse == float("-inf"), 0.0, lse), tl.load(upstream.delta + g * sizes.points + rows)
-    else:
-        return None, None
-
-
-@triton.jit
-def pull_back(k, dp, visible, lse, delta, config: tl.constexpr):
+def pull_back(k, dp, visible, upstream, g, rows, sizes, config: tl.constexpr):
     """g(k) and dk of a tile of pairs, 0 where a pair is not visible."""
     if config.link == "softmax":
-        weight = tl.exp(k - lse)
-        dk = weight * (dp - delta)
+        lse = tl.load(upstream.lse + g * sizes.points + rows)
+        # A row that sees nothing has lse = -inf, as has every k of it: anything finite gives exp(k - lse) = 0.
+        weight = tl.exp(k - tl.where(lse == float("-inf"), 0.0, lse))
+        dk = weight * (dp - tl.load(upstream.delta + g * sizes.points + rows))
     elif config.link == "sigmoid":
         weight = sigmoid(k)
         dk = dp * weight * (1 - weight)
@@ -295,9 +280,9 @@ def put(sums, c, part):
 
 
 @triton.jit
-def add_products(products, dz, places, c, config: tl.constexpr):
+def add_products(products, dz, parts, c, config: tl.constexpr):
     """Gradients of the product channels, one more hidden unit included."""
-    _, _, _, weight = places
+    _, _, weight = parts
     more = ()
     for p in tl.static_range(config.products):
         more = more + (products[p] + dz * tl.load(weight + p * config.hidden + c),)
@@ -320,35 +305,3 @@ def store_products(at, sums, g, points, seen, sizes, config: tl.constexpr):
     for p in tl.static_range(config.products):
         start = at + g * sizes.points * stride + p * config.product_width
         store_features(start, sums[p], points, seen, stride, config.product_width)
-
-
-@triton.jit
-def own_points(sizes, config: tl.constexpr):
-    """Which head of which sample a program serves, and its points: as numbered, and clamped to those that exist."""
-    blocks = tl.cdiv(sizes.points, config.tile)
-    point = tl.program_id(0) % blocks * config.tile + tl.arange(0, config.tile)
-    return (tl.program_id(0) // blocks).to(tl.int64), point, tl.minimum(point, sizes.points - 1)
-
-
-@triton.jit
-def other_points(start, sizes, config: tl.constexpr):
-    point = start + tl.arange(0, config.step)
-    return point, tl.minimum(point, sizes.points - 1)
-
-
-@triton.jit
-def seen_columns(i, sizes, config: tl.constexpr):
-    """One past the last column that some rows see."""
-    if config.causal:
-        return tl.minimum(tl.max(i) + 1, sizes.points)
-    else:
-        return sizes.points
-
-
-@triton.jit
-def seeing_rows(j, config: tl.constexpr):
-    """The first row that sees some columns, or one a little before it."""
-    if config.causal:
-        return tl.min(j) // config.step * config.step
-    else:
-        return 0

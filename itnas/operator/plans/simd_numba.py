@@ -1,8 +1,8 @@
 """A SIMD vector type for numba: 16 float32 or 8 float64 lanes.
 
-Compilers vectorise a loop only while they can prove that its arrays do not overlap, which the many accumulators of a fused
-backward pass defeat. With explicit vectors nothing has to be proved, and running sums stay in registers. Wider vectors than
-the processor's are split by LLVM, so the code is portable.
+Compilers vectorise a loop only while they can prove that its arrays do not overlap, which the many accumulators of a
+fused backward pass defeat. With explicit vectors nothing has to be proved, and running sums stay in registers. Wider
+vectors than the processor's are split by LLVM, so the code is portable.
 
 A vector is read with `load(array, index)` from a flat, contiguous array; `+ - *` take vectors and scalars.
 """
@@ -273,7 +273,7 @@ def _erf_lanes(builder, vector, value):
 
 @_unary
 def erf(context, builder, vector, value):
-    """erf x: float32 by formula 7.1.26 of Abramowitz & Stegun, absolute error 1.5e-7; float64 by the C library."""
+    """erf x: float32 by formula 7.1.26 of Abramowitz & Stegun, absolute error 4e-7; float64 by the C library."""
     if vector.scalar == types.float64:
         return _erf_lanes(builder, vector, value)
     size = _call(builder, "llvm.fabs", vector, value)

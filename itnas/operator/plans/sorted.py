@@ -1,7 +1,7 @@
 """`sorted`: kernels sum_c o_c relu(a_ic + b_jc) evaluated exactly in O(N log N), by sorting. CPU.
 
-Depth 1, relu or relu2, and features that split into a part of i and a part of j: offset, position, content, clock. Everything
-from the first layer on is computed in float64.
+Depth 1, relu or relu2, and features that split into a part of i and a part of j: offset, position, content, clock.
+Everything from the first layer on is computed in float64.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from math import log2
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 

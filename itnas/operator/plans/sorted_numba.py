@@ -1,13 +1,14 @@
 """Exact sums over active pairs by sorting: O(N log N) for what looks like O(N^2).
 
-relu(a_i + b_j) is active where b_j > -a_i. Visit receivers i by falling threshold -a_i; the senders j that become active on
-the way join the running sums
+relu(a_i + b_j) is active where b_j > -a_i. Visit receivers i by falling threshold -a_i; the senders j that become
+active on the way join the running sums
 
     T0_i = sum_active v_j,    T1_i = sum_active b_j v_j,    T2_i = sum_active b_j^2 v_j
 
 and every quantity of the plan is a polynomial in a_i with these moments. Under causality the points are split in two
 halves again and again: the later half receives from the earlier one, the halves' orders are merged on the way up, and
-short runs at the bottom are summed pair by pair. All sums are float64: for hat-shaped kernels the hidden units nearly cancel.
+short runs at the bottom are summed pair by pair. All sums are float64: for hat-shaped kernels the hidden units nearly
+cancel.
 """
 
 import numpy as np

@@ -1,0 +1,89 @@
+"""How the benchmarks measure: interleaved repetitions, medians, and a fresh process for memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Run = Callable[[], None]
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        cpu = names[0] if names else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1),
+        "gpu": gpu,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def side_by_side(runs: dict[str, Run], *, seconds: float = 2.0, least: int = 5, most: int = 300) -> dict[str, float]:
+    """Median milliseconds of each run. They take turns, so that a busy moment of the machine meets all of them."""
+    for run in runs.values():
+        run()
+        run()
+    samples: dict[str, list[float]] = {name: [] for name in runs}
+    start = time.perf_counter()
+    while len(next(iter(samples.values()))) < least or (
+        time.perf_counter() - start < seconds and len(next(iter(samples.values()))) < most
+    ):
+        for name, run in runs.items():
+            before = time.perf_counter()
+            run()
+            samples[name].append(time.perf_counter() - before)
+    return {name: 1e3 * statistics.median(times) for name, times in samples.items()}
+
+
+def peak_extra_memory(run: Callable[..., None], *args: Any) -> float:
+    """MiB that `run(*args)` needs beyond what its process held before. In a fresh process, after one small warm-up call
+    `run(*args, warm=True)`."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure_memory, args=(sender, run, args))
+    process.start()
+    sender.close()
+    try:
+        return float(receiver.recv())
+    except EOFError:
+        raise RuntimeError(f"the process that measured memory ended with exit code {process.exitcode}") from None
+    finally:
+        process.join()
+
+
+def _measure_memory(sender: Any, run: Callable[..., None], args: tuple[Any, ...]) -> None:
+    run(*args, warm=True)
+    Path("/proc/self/clear_refs").write_text("5")  # start the high-water mark again
+    before = _status("VmRSS")
+    run(*args, warm=False)
+    sender.send((_status("VmHWM") - before) / 1024)
+
+
+def _status(field: str) -> int:
+    """A field of this process's status in KiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1])
+    raise RuntimeError(f"/proc/self/status has no {field}")

@@ -1,0 +1,169 @@
+"""One chunk of pairs: a row i with a vector of columns j, from per-point parts to k. Both passes of the fused kernel."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from itnas.operator.plans.simd_numba import cos, erf, exp, fill, lanes_of, load, relu, root, sin, step, store
+
+IDENTITY, RELU, RELU2, SILU, GELU, SIN = range(6)
+LINK_IDENTITY, LINK_SIGMOID, LINK_SOFTMAX = range(3)
+
+
+class Sizes(NamedTuple):
+    """Extents and choices. The `*_batch` and `*_heads` are strides in units of samples and heads: 0 where shared."""
+
+    batch: int
+    heads: int
+    points: int
+    padded: int
+    hidden: int
+    depth: int
+    table: int  # padded length of the reversed table, 0 without one
+    table_centre: int  # where the zero offset stands in it
+    products: int
+    product_dim: int
+    axes: int  # axes of `place`
+    offsets: int  # how many offset channels: `axes`, or 0
+    distance: int
+    ticking: int
+    channels: int
+    width: int
+    row_batch: int
+    col_batch: int
+    query_batch: int
+    key_batch: int
+    place_batch: int
+    shift_batch: int
+    shift_heads: int
+    activation: int
+    link: int
+    causal: int
+    splits: int
+
+
+class Inputs(NamedTuple):
+    """Flat arrays; [..] are their axes. Positions and clock come as two floats whose sum is the float64 value."""
+
+    row: np.ndarray  # [B|1, H, N, h]
+    col: np.ndarray  # [B|1, H, h, N+]
+    table: np.ndarray  # [H, h, L+], offsets in reverse
+    code: np.ndarray  # [N+], int64
+    query: np.ndarray  # [B|1, H, N, P d]
+    key: np.ndarray  # [B|1, H, P d, N+]
+    place: np.ndarray  # [B|1, A, 2, N+]
+    clock: np.ndarray  # [B, H, 2, N+]
+    weight: np.ndarray  # [H, M, h], channels: products, offsets, distance, clock
+    hidden: np.ndarray  # [H, depth - 1, h, h]
+    hidden_bias: np.ndarray  # [H, depth - 1, h]
+    out: np.ndarray  # [H, h]
+    out_bias: np.ndarray  # [H]
+    shift: np.ndarray  # [B|1, H|1, N+], or empty
+    values: np.ndarray  # [B, H, D, N+]
+
+
+@njit(forceinline=True)
+def activate(activation, z):
+    """The activation and its derivative."""
+    if activation == RELU:
+        return relu(z), step(z)
+    if activation == RELU2:
+        positive = relu(z)
+        return positive * positive, positive * 2.0
+    if activation == SILU:
+        gate = 1.0 / (exp(z * -1.0) + 1.0)
+        return z * gate, gate * (z * (1.0 - gate) + 1.0)
+    if activation == GELU:
+        below = erf(z * 0.7071067811865476) * 0.5 + 0.5
+        return z * below, below + z * exp(z * z * -0.5) * 0.3989422804014327
+    if activation == SIN:
+        return sin(z), cos(z)
+    return z, z * 0.0 + 1.0
+
+
+@njit(forceinline=True)
+def pair_channels(inputs, sizes, b, h, i, j, channels):
+    """Products, offsets, distance and elapsed clock of point i with the chunk at j, into `channels` [M, lanes]."""
+    lanes, padded = lanes_of(channels), sizes.padded
+    wide = sizes.products * sizes.product_dim
+    query = ((b * sizes.query_batch * sizes.heads + h) * sizes.points + i) * wide
+    key = (b * sizes.key_batch * sizes.heads + h) * wide * padded + j
+    for p in range(sizes.products):
+        product = fill(channels, 0.0)
+        for e in range(p * sizes.product_dim, (p + 1) * sizes.product_dim):
+            product = product + load(inputs.key, key + e * padded) * inputs.query[query + e]
+        store(channels, p * lanes, product)
+    channel = sizes.products
+    square = fill(channels, 0.0)
+    for axis in range(sizes.axes):
+        place = (b * sizes.place_batch * sizes.axes + axis) * 2 * padded
+        delta = inputs.place[place + i] - load(inputs.place, place + j)
+        delta = delta + (inputs.place[place + padded + i] - load(inputs.place, place + padded + j))
+        if sizes.offsets > 0:
+            store(channels, channel * lanes, delta)
+            channel += 1
+        square = square + delta * delta
+    if sizes.distance > 0:
+        store(channels, channel * lanes, root(square))
+        channel += 1
+    if sizes.ticking > 0:
+        clock = (b * sizes.heads + h) * 2 * padded
+        elapsed = inputs.clock[clock + i] - load(inputs.clock, clock + j)
+        elapsed = elapsed + (inputs.clock[clock + padded + i] - load(inputs.clock, clock + padded + j))
+        store(channels, channel * lanes, elapsed)
+
+
+@njit(forceinline=True)
+def gather_table(inputs, sizes, h, i, j, gathered):
+    """C of point i with the chunk at j. Returns where its first channel lies and the channels' distance.
+
+    Where the chunk's codes are consecutive this is the table itself; elsewhere (a grid's line breaks) entries are
+    collected.
+    """
+    lanes = lanes_of(gathered)
+    base = h * sizes.hidden * sizes.table + sizes.table_centre - inputs.code[i]
+    if inputs.code[j + lanes - 1] - inputs.code[j] == lanes - 1:
+        return True, base + inputs.code[j]
+    for c in range(sizes.hidden):
+        for lane in range(lanes):
+            gathered[c * lanes + lane] = inputs.table[base + c * sizes.table + inputs.code[j + lane]]
+    return False, base
+
+
+@njit(forceinline=True)
+def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
+    """k of point i with the chunk at j. Leaves each layer's activations and derivatives in `value` and `slope`."""
+    lanes, width = lanes_of(value), sizes.hidden
+    pair_channels(inputs, sizes, b, h, i, j, channels)
+    direct, table = True, 0
+    if sizes.table > 0:
+        direct, table = gather_table(inputs, sizes, h, i, j, gathered)
+    row = ((b * sizes.row_batch * sizes.heads + h) * sizes.points + i) * width
+    col = (b * sizes.col_batch * sizes.heads + h) * width * sizes.padded + j
+    weight = h * sizes.channels * width
+    for c in range(width):
+        z = load(inputs.col, col + c * sizes.padded) + inputs.row[row + c]
+        if sizes.table > 0:
+            z = z + (load(inputs.table, table + c * sizes.table) if direct else load(gathered, c * lanes))
+        for m in range(sizes.channels):
+            z = z + load(channels, m * lanes) * inputs.weight[weight + m * width + c]
+        height, derivative = activate(sizes.activation, z)
+        store(value, c * lanes, height)
+        store(slope, c * lanes, derivative)
+    for layer in range(sizes.depth - 1):
+        bias = (h * (sizes.depth - 1) + layer) * width
+        for c in range(width):
+            z = fill(value, inputs.hidden_bias[bias + c])
+            for e in range(width):
+                z = z + load(value, (layer * width + e) * lanes) * inputs.hidden[(bias + c) * width + e]
+            height, derivative = activate(sizes.activation, z)
+            store(value, ((layer + 1) * width + c) * lanes, height)
+            store(slope, ((layer + 1) * width + c) * lanes, derivative)
+    k = fill(value, inputs.out_bias[h])
+    last = max(sizes.depth - 1, 0) * width
+    for c in range(width):
+        k = k + load(value, (last + c) * lanes) * inputs.out[h * width + c]
+    if inputs.shift.size > 0:
+        k = k + load(inputs.shift, (b * sizes.shift_batch + h * sizes.shift_heads) * sizes.padded + j)
+    return k

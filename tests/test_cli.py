@@ -1,0 +1,62 @@
+"""The command line: help everywhere, one sentence for bad input, and exit codes that scripts can use."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+import itnas
+from itnas.cli.app import app
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from itnas.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    found = [(path, command)]
+    for name, inner in getattr(command, "commands", {}).items():
+        found += commands(inner, (*path, name))
+    return found
+
+
+COMMANDS = commands(typer.main.get_command(app))
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[" ".join(path) or "itnas" for path, _ in COMMANDS])
+def test_every_command_and_option_has_help(path: tuple[str, ...], command: click.Command) -> None:
+    assert command.help
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{' '.join(path)} {parameter.name} has no help"
+
+
+def test_version() -> None:
+    result = run("--version")
+    assert (result.returncode, result.stdout.strip()) == (0, f"itnas {itnas.__version__}")
+
+
+def test_bad_input_is_one_sentence_and_exit_code_2() -> None:
+    result = run("bench", "operator", "--only", "fusd")
+    assert result.returncode == 2
+    assert result.stderr.strip().splitlines() == [
+        "itnas: unknown section 'fusd': choose from fused, memory, sorted, peers, crossover, poisson"
+    ]
+    assert run("bench", "operator", "--nope").returncode == 2
+    assert run("nope").returncode == 2
+
+
+def test_bench_prints_json(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out.json"
+    result = run("bench", "operator", "--only", "crossover", "--quick", "--json", "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(result.stdout)
+    assert measured == json.loads(out.read_text())
+    assert measured["machine"]["cores"] >= 1
+    for row in measured["crossover"]:
+        assert row["auto / fastest"] >= 1
+        assert row[f"{row['auto']} ms"] > 0
