@@ -32,18 +32,18 @@ def forcing(batch: int, points: int, generator: torch.Generator) -> Tensor:
 
 
 def train(
-    features: tuple[str, ...] = ("offset", "position"), *, steps: int = 4000, points: int = 64
+    features: tuple[str, ...] = ("offset", "position"), *, steps: int = 3000, points: int = 64
 ) -> IntegralTransform:
     """One layer, one head, no pointwise term: u = K f."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
-    kernel = MLPKernel(hidden=32, layers=2, activation="relu", features=features, position_dim=1)
+    kernel = MLPKernel(hidden=64, layers=3, activation="silu", features=features, position_dim=1)
     layer = IntegralTransform(1, kernel=kernel, pointwise=False, bias=False)
     for weight in (layer.kernel_module.offset, layer.kernel_module.position_row, layer.kernel_module.position_col):
         if weight is not None:
             weight.data *= 4  # positions span [0, 1] here
-    optimiser = torch.optim.Adam(layer.parameters(), lr=2e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-2, total_steps=steps)
+    optimiser = torch.optim.Adam(layer.parameters(), lr=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1e-2, total_steps=steps)
     domain = Grid(points, 1 / points)
     for _ in range(steps):
         f = forcing(32, points, generator)
@@ -78,7 +78,7 @@ def green_error(layer: IntegralTransform, points: int) -> float:
 def measure(quick: bool) -> list[dict[str, Any]]:
     rows = []
     for features in (("offset", "position"), ("offset",)):
-        layer = train(features, steps=300 if quick else 4000)
+        layer = train(features, steps=300 if quick else 3000)
         rows.append(
             {
                 "features": ", ".join(features),

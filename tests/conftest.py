@@ -25,6 +25,10 @@ settings.register_profile("itnas", deadline=None, derandomize=True, max_examples
 settings.load_profile("itnas")
 
 
+# Two threads on two busy cores wait for each other more than they compute, at the sizes of tests.
+torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)

@@ -97,8 +97,8 @@ class IntegralTransform(nn.Module):
         self, u: Float[Tensor, "batch points dim"], domain: Domain | None = None
     ) -> Float[Tensor, "batch points out_dim"]:
         geometry = self._geometry(u, domain)
-        for _ in range(self.iterate):
-            u = self._transform(u, geometry)
+        for application in range(self.iterate):
+            u = self._transform(u, geometry, application)
         if self.training and isinstance(self.quadrature, (MonteCarlo, Importance)):
             # Out of place: under functional_call the caller's stacked buffer stays as the caller set it.
             self.step = self.step + 1
@@ -120,9 +120,9 @@ class IntegralTransform(nn.Module):
         geometry = self._geometry(u, domain)
         found = []
         for application in range(self.iterate):
-            found.append(effective_kernel(self._problem(u, geometry)).expand(u.shape[0], -1, -1, -1))
+            found.append(effective_kernel(self._problem(u, geometry, application)).expand(u.shape[0], -1, -1, -1))
             if application + 1 < self.iterate:
-                u = self._transform(u, geometry)
+                u = self._transform(u, geometry, application)
         return found
 
     def chosen_plan(self, u: Float[Tensor, "batch points dim"], domain: Domain | None = None) -> str:
@@ -163,17 +163,18 @@ class IntegralTransform(nn.Module):
             raise ValueError(f"only a layer with a FactorisedKernel {what}")
         return self.kernel_module
 
-    def _transform(self, u: Tensor, geometry: Geometry) -> Tensor:
-        problem = self._problem(u, geometry)
+    def _transform(self, u: Tensor, geometry: Geometry, application: int) -> Tensor:
+        problem = self._problem(u, geometry, application)
         empty = 0 in u.shape[:2]
         y = problem.values if empty else problem.finish(choose(self.plan, problem)(problem))
         out = self.out(y.transpose(1, 2).flatten(2))
         if self.norm is not None:
             out = self.norm(out)
-        total: Tensor = out if self.pointwise is None else out + self.pointwise(u)
+        total: Tensor = out if self.pointwise is None else out + self.pointwise(problem.u)
         return total
 
-    def _problem(self, u: Tensor, geometry: Geometry) -> Problem:
+    def _problem(self, u: Tensor, geometry: Geometry, application: int = 0) -> Problem:
+        u = _without_padding(u, geometry)
         values = torch.unflatten(nn.functional.linear(u, self.value), -1, (self.heads, self.value_dim)).transpose(1, 2)
         steps = None if self.clock is None else self.clock.steps(u)
         return Problem(
@@ -186,7 +187,7 @@ class IntegralTransform(nn.Module):
             causal=self.causal,
             measure=self._measure(geometry, steps, u.dtype),
             clock=None if steps is None else running(steps),
-            key=SampleKey(self.seed, self.step, self.index),
+            key=SampleKey(self.seed, self.step, self.index, application),
         )
 
     def _measure(self, geometry: Geometry, steps: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -212,6 +213,11 @@ class IntegralTransform(nn.Module):
             _check_mean(self.quadrature)
         _check_quadrature(self.quadrature, geometry)
         return geometry
+
+
+def _without_padding(u: Tensor, geometry: Geometry) -> Tensor:
+    """Zeros at padded points: whatever stood there, NaN included, must reach nobody (and 0 times NaN would)."""
+    return u if geometry.valid is None else u.masked_fill(~geometry.valid.unsqueeze(-1), 0.0)
 
 
 def _check_mean(quadrature: Quadrature) -> None:

@@ -14,11 +14,15 @@ _WORD = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class SampleKey:
-    """What one evaluation's random numbers come from; `seed` and `step` are int64 tensors, so that replicas stack."""
+    """What one evaluation's random numbers come from; `seed` and `step` are int64 tensors, so that replicas stack.
+
+    `application` counts the uses of one layer in one step: an iterated layer samples anew each time.
+    """
 
     seed: Tensor
     step: Tensor
     layer: int
+    application: int = 0
 
     def uniform(self, counter: Tensor) -> Tensor:
         """Independent numbers in (0, 1), float64, one for each integer of `counter`."""
@@ -26,6 +30,7 @@ class SampleKey:
         state = _mix(state ^ ((self.seed >> 32) & _WORD))
         state = _mix(state ^ (self.step & _WORD))
         state = _mix(state ^ (self.layer & _WORD))
+        state = _mix(state ^ (self.application & _WORD))
         high, low = (
             _mix(_mix(state ^ 0x9E3779B9) ^ (counter & _WORD)),
             _mix(_mix(state ^ 0x7F4A7C15) ^ (counter & _WORD)),

@@ -99,7 +99,8 @@ def test_every_plan_runs_at_every_small_size(plan: str) -> None:
 @pytest.mark.parametrize("normaliser", list(NORMALISERS))
 @pytest.mark.parametrize("plan", ["dense", "fused"])
 def test_points_that_see_nothing_are_finite(normaliser: str, plan: str) -> None:
-    layer = double(normaliser=normaliser, plan=plan, pointwise=False, kernel=MLPKernel(features=("content", "product")))
+    kernel = MLPKernel(features=("content", "product"))
+    layer = double(normaliser=normaliser, plan=plan, pointwise=False, kernel=kernel, measure="clock")
     u = inputs().requires_grad_()
     valid = torch.tensor([[True] * 6 + [False] * 3, [False] * 9])
     y = layer(u, Set(valid=valid))
@@ -116,8 +117,12 @@ def test_padding_changes_nothing_for_the_others(plan: str) -> None:
         layer = double(normaliser=normaliser, plan=plan, kernel=MLPKernel(features=("content", "product")))
         u, valid = inputs(), torch.tensor([True] * 6 + [False] * 3)
         torch.testing.assert_close(layer(u, Set(valid=valid))[:, :6], layer(u[:, :6], Set()))
-        garbage = torch.where(valid[:, None], u, torch.full_like(u, 1e30))
-        torch.testing.assert_close(layer(garbage, Set(valid=valid))[:, :6], layer(u[:, :6], Set()))
+        for rubbish in (1e30, float("inf"), float("nan")):
+            garbage = torch.where(valid[:, None], u, torch.full_like(u, rubbish)).requires_grad_()
+            y = layer(garbage, Set(valid=valid))
+            torch.testing.assert_close(y[:, :6], layer(u[:, :6], Set()))
+            y.sum().backward()
+            assert torch.isfinite(garbage.grad).all()
 
 
 @pytest.mark.parametrize("plan", ["dense", "fused", "sdpa"])

@@ -17,14 +17,15 @@ class Cloud(Domain):
         self.positions, self.weights, self.valid = positions, weights, valid
 
     def geometry(self, batch: int, length: int, device: torch.device) -> Geometry:
-        size = {"batch": batch, "length": length}
-        positions = batched(self.positions, 2, what="Cloud positions", **size)
-        weights = batched(self.weights, 1, what="Cloud weights", **size)
+        def checked(values: Tensor | None, dims: int, what: str) -> Tensor | None:
+            return batched(values, dims, what=f"Cloud {what}", batch=batch, length=length, device=device)
+
+        positions, weights = checked(self.positions, 2, "positions"), checked(self.weights, 1, "weights")
         assert positions is not None
         return Geometry(
             length,
-            positions=positions.to(device, torch.float64),
-            weights=None if weights is None else weights.to(device, torch.float64),
-            valid=batched(self.valid, 1, what="Cloud valid", **size),
+            positions=positions.to(torch.float64),
+            weights=None if weights is None else weights.to(torch.float64),
+            valid=checked(self.valid, 1, "valid"),
             name="Cloud",
         )

@@ -93,8 +93,10 @@ class Domain(abc.ABC):
         """Describe `length` points for a batch of `batch` samples."""
 
 
-def batched(values: Tensor | None, dims: int, *, what: str, batch: int, length: int) -> Tensor | None:
-    """Give `values` ([N, ...] or [B, N, ...]) its batch axis and check it against the input."""
+def batched(
+    values: Tensor | None, dims: int, *, what: str, batch: int, length: int, device: torch.device
+) -> Tensor | None:
+    """Give `values` ([N, ...] or [B, N, ...]) its batch axis, check it against the input, take it to the device."""
     if values is None:
         return None
     if values.dim() == dims:
@@ -104,4 +106,4 @@ def batched(values: Tensor | None, dims: int, *, what: str, batch: int, length: 
             f"{what} has shape {tuple(values.shape)}, but the input has {batch} samples of {length} points: "
             f"give one entry per point, with or without a batch axis"
         )
-    return values
+    return values.to(device)

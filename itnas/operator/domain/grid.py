@@ -44,7 +44,7 @@ class Grid(Domain):
             length,
             positions=torch.cartesian_prod(*axes).reshape(1, length, len(self.shape)),
             weights=None if volume == 1.0 else torch.full((1, length), volume, dtype=torch.float64, device=device),
-            valid=batched(self.valid, 1, what="Grid valid", batch=batch, length=length),
+            valid=batched(self.valid, 1, what="Grid valid", batch=batch, length=length, device=device),
             lattice=Lattice(self.shape, self.spacing),
             ordered=len(self.shape) == 1,
             name=f"Grid{self.shape}",

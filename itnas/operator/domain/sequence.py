@@ -22,18 +22,19 @@ class Sequence(Domain):
         self.times, self.weights, self.valid = times, weights, valid
 
     def geometry(self, batch: int, length: int, device: torch.device) -> Geometry:
-        size = {"batch": batch, "length": length}
-        times = batched(self.times, 1, what="Sequence times", **size)
-        weights = batched(self.weights, 1, what="Sequence weights", **size)
+        def checked(values: Tensor | None, what: str) -> Tensor | None:
+            return batched(values, 1, what=f"Sequence {what}", batch=batch, length=length, device=device)
+
+        times, weights = checked(self.times, "times"), checked(self.weights, "weights")
         if times is None:
             positions = torch.arange(length, dtype=torch.float64, device=device).view(1, length, 1)
         else:
-            positions = times.to(device, torch.float64).unsqueeze(-1)
+            positions = times.to(torch.float64).unsqueeze(-1)
         return Geometry(
             length,
             positions=positions,
-            weights=None if weights is None else weights.to(device, torch.float64),
-            valid=batched(self.valid, 1, what="Sequence valid", **size),
+            weights=None if weights is None else weights.to(torch.float64),
+            valid=checked(self.valid, "valid"),
             lattice=Lattice((length,), (1.0,)) if times is None else None,
             ordered=True,
             bounded=False,

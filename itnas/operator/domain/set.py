@@ -15,10 +15,10 @@ class Set(Domain):
         self.weights, self.valid = weights, valid
 
     def geometry(self, batch: int, length: int, device: torch.device) -> Geometry:
-        weights = batched(self.weights, 1, what="Set weights", batch=batch, length=length)
+        weights = batched(self.weights, 1, what="Set weights", batch=batch, length=length, device=device)
         return Geometry(
             length,
             weights=None if weights is None else weights.to(device, torch.float64),
-            valid=batched(self.valid, 1, what="Set valid", batch=batch, length=length),
+            valid=batched(self.valid, 1, what="Set valid", batch=batch, length=length, device=device),
             name="Set",
         )

@@ -32,7 +32,7 @@ class CompiledKernel(Protocol):
 
 def run(kernel: CompiledKernel, choices: Any, tensors: Tensors) -> Tensor:
     """y, differentiable once."""
-    y: Tensor = _Forward.apply(kernel, choices, *tensors)[0]
+    y: Tensor = _Forward.apply(kernel, choices, *tensors)[0]  # type: ignore[no-untyped-call]
     return y
 
 
@@ -51,7 +51,7 @@ class _Forward(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         *tensors, y, kept = ctx.saved_tensors
-        found = _Backward.apply(ctx.kernel, ctx.choices, y, kept, grad, *tensors)
+        found = _Backward.apply(ctx.kernel, ctx.choices, y, kept, grad, *tensors)  # type: ignore[no-untyped-call]
         needed = zip(found, ctx.needs_input_grad[2:], strict=True)
         return (None, None, *(gradient if need else None for gradient, need in needed))
 
@@ -60,7 +60,7 @@ class _Forward(Function):
         info: Any, in_dims: tuple[int | None, ...], kernel: CompiledKernel, choices: Any, *tensors: Tensor | None
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         heads = _heads(tensors[0], in_dims[2])
-        y, kept = _Forward.apply(kernel, choices, *fold_all(tensors, in_dims[2:], info.batch_size, heads))
+        y, kept = _Forward.apply(kernel, choices, *fold_all(tensors, in_dims[2:], info.batch_size, heads))  # type: ignore[no-untyped-call]
         return (unfold(y, info.batch_size), unfold(kept, info.batch_size)), (1, 1)
 
 
@@ -84,7 +84,7 @@ class _Backward(Function):
         info: Any, in_dims: tuple[int | None, ...], kernel: CompiledKernel, choices: Any, *tensors: Tensor | None
     ) -> tuple[tuple[Tensor | None, ...], tuple[int | None, ...]]:
         replicas, heads = info.batch_size, _heads(tensors[2], in_dims[4])
-        found = _Backward.apply(kernel, choices, *fold_all(tensors, in_dims[2:], replicas, heads))
+        found = _Backward.apply(kernel, choices, *fold_all(tensors, in_dims[2:], replicas, heads))  # type: ignore[no-untyped-call]
         # What all heads share, masks and places, needs no gradient and is not unfolded.
         own = [part is not None and part.shape[1] == replicas * heads for part in found]
         unfolded = (unfold(part, replicas) if each else part for part, each in zip(found, own, strict=True))

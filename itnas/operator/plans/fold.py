@@ -43,4 +43,4 @@ def unfold(part: Tensor, replicas: int) -> Tensor:
 
 def is_replicated(part: Tensor) -> bool:
     """Whether a tensor carries a vmapped axis right now."""
-    return torch._C._functorch.is_batchedtensor(part)  # type: ignore[no-any-return, attr-defined]
+    return torch._C._functorch.is_batchedtensor(part)

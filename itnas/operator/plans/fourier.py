@@ -83,7 +83,7 @@ def _reach(problem: Problem) -> Reach:
     reach = []
     for n, step in zip(problem.geometry.lattice.shape, problem.geometry.lattice.spacing, strict=True):
         far = max(n - 1, 0)
-        if problem.window is not None and problem.window < far * step:
+        if problem.window is not None and problem.window <= far * step:
             far = int(problem.window / step) + 1
             while far * step >= problem.window:
                 far -= 1
@@ -93,10 +93,10 @@ def _reach(problem: Problem) -> Reach:
 
 def _sizes(shape: tuple[int, ...], reach: Reach) -> tuple[int, ...]:
     """Transform lengths: long enough that what wraps around falls outside of the lattice, and quick to transform."""
-    return tuple(_quick(n + max(high, -low)) for n, (low, high) in zip(shape, reach, strict=True))
+    return tuple(quick_length(n + max(high, -low)) for n, (low, high) in zip(shape, reach, strict=True))
 
 
-def _quick(length: int) -> int:
+def quick_length(length: int) -> int:
     """The smallest even 2^a 3^b 5^c from `length` on."""
     best = 2
     while best < length:

@@ -23,7 +23,7 @@ from itnas.operator.plans.fused_arguments import FusedArguments
 from itnas.operator.plans.visible import visible_measure
 from itnas.operator.quadrature import Full
 
-DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32, torch.float16, torch.bfloat16)}
+DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32, torch.float64, torch.float16, torch.bfloat16)}
 ENGINES = {"cpu": "itnas.operator.plans.fused_cpu", "cuda": "itnas.operator.plans.fused_triton"}
 TENSORS = [part.name for part in fields(FusedArguments) if "Tensor" in str(part.type) and part.name != "code"]
 CHOICES = [part.name for part in fields(FusedArguments) if part.name not in TENSORS]
@@ -75,7 +75,7 @@ def _arguments(problem: Problem) -> FusedArguments:
     positions = problem.geometry.positions
     assert form.rows.linear is not None
     assert form.cols.linear is not None
-    shift = problem.measure.log() if softmax and problem.measure is not None else None
+    shift = _log(problem.measure) if softmax and problem.measure is not None else None
     return FusedArguments(
         values=problem.values,
         row=form.rows.linear,
@@ -104,6 +104,12 @@ def _arguments(problem: Problem) -> FusedArguments:
         link={"identity": "identity", "sigmoid": "sigmoid", "exp": "softmax"}[problem.normaliser.link],
         causal=problem.causal,
     )
+
+
+def _log(measure: Tensor) -> Tensor:
+    """log mu, minus infinity with gradient 0 where mu = 0."""
+    nothing = measure == 0
+    return torch.where(nothing, -torch.inf, torch.where(nothing, 1.0, measure).log())
 
 
 def _with_sample_axis(part: Tensor | None) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""One chunk of pairs: a row i with a vector of columns j, from per-point parts to k. Both passes of the fused kernel."""
+"""One chunk of pairs: a row i with a vector of columns j, from per-point parts to k. Both fused passes use it."""
 
 from typing import NamedTuple
 

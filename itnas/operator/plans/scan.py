@@ -51,7 +51,7 @@ class Scan(Plan):
     def cost(self, problem: Problem) -> float:
         kernel = problem.kernel
         assert isinstance(kernel, FactorisedKernelModule)
-        rank = kernel.phi.biases[-1].shape[1]
+        rank = int(kernel.phi.biases[-1].shape[1])
         points = problem.batch * problem.heads * problem.length * (1.0 if problem.causal else 1.6)
         if kernel.rate is None:
             return 450 + points * (0.05 + 0.02 * rank + 0.012 * problem.width) * (1.0 if problem.causal else 0.3)
@@ -127,7 +127,9 @@ def _within(phi: Tensor, psi: Tensor, ticks: Tensor, rate: Tensor, *, causal: bo
     if rate.shape[-1] == 1:
         decay = decays(ticks, ticks, rate.unsqueeze(-1).unsqueeze(-1), 0 if causal else None)
         return (phi @ psi.transpose(-1, -2)) * decay
-    kernel = (phi * psi).sum(-1)[..., None, None]  # [B, H, count, c / block, block, block], and block = 1 so far
+    batch = max(phi.shape[0], psi.shape[0], ticks.shape[0])
+    kernel = (phi * psi).sum(-1).expand(batch, -1, -1, -1)
+    kernel = kernel[..., None, None]  # [B|1, H, count, c / block, block, block], and block = 1 so far
     block = 1
     while block < phi.shape[3]:
         (row_before, row_after), (col_before, col_after), (before, after) = (

@@ -1,0 +1,120 @@
+"""What is particular to the plan `fourier`: what wraps around, what is cut off, and what rounding may blow up."""
+
+import itertools
+from math import prod
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from itnas import Cloud, FactorisedKernel, Grid, IntegralTransform, MLPKernel, MonteCarlo, Sequence, Window
+from itnas.operator import Domain
+from itnas.operator.kernel import KernelSpec
+from itnas.operator.plans import PLANS
+from itnas.operator.plans.fourier import quick_length
+from tests.operator.cases import positive_sums, value_and_gradients
+
+DIM = 4
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+KERNELS = {
+    "offset": MLPKernel(hidden=5, features=("offset",)),
+    "waves": MLPKernel(hidden=5, layers=2, activation="gelu", features=("offset", "fourier", "distance"), damped=True),
+    "linear": MLPKernel(layers=0, features=("distance", "fourier"), fourier="learned", shared=True),
+    "constant": MLPKernel(features=()),
+}
+
+
+def make(kernel: KernelSpec = KERNELS["waves"], **options: Any) -> IntegralTransform:
+    layer = IntegralTransform(DIM, heads=2, kernel=kernel, **options)
+    return (positive_sums(layer) if options.get("normaliser") == "sum" else layer).double()
+
+
+def assert_agrees(layer: IntegralTransform, u: Tensor, domain: Domain | None = None) -> None:
+    expected, found = (value_and_gradients(layer, u, domain, plan) for plan in ("dense", "fourier"))
+    # Of a point that sees itself only, `mean` and `sum` cancel the measure, and its gradient is rounding: measured
+    # against the largest gradient.
+    floor = 1e-2 * max(float(part.abs().max()) for part in expected.values())
+    for name, part in expected.items():
+        error = float((found[name] - part).abs().max()) / max(float(part.abs().max()), floor)
+        assert error <= TOLERANCE[u.dtype], f"{name} is off by {error:.1e} in {layer}"
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("kernel", list(KERNELS))
+def test_agrees_with_dense_at_awkward_lengths(kernel: str, causal: bool, dtype: torch.dtype) -> None:
+    for points in (1, 2, 63, 100, 300):
+        assert_agrees(make(KERNELS[kernel], causal=causal).to(dtype), torch.randn(2, points, DIM, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("normaliser", ["none", "mean", "sum", "sigmoid"])
+@pytest.mark.parametrize("measure", ["domain", "clock"])
+def test_windows_and_padding(normaliser: str, measure: str, dtype: torch.dtype) -> None:
+    """Widths from one point to more than all of them; rows that see padding only are 0."""
+    valid = torch.rand(3, 30) > 0.3
+    valid[:, 10:20], valid[2] = False, False
+    u = torch.randn(3, 30, DIM, dtype=dtype)
+    for width, causal in itertools.product((0.5, 1, 2.5, 4, 29, 30, 100, float("inf")), (True, False)):
+        layer = make(normaliser=normaliser, measure=measure, quadrature=Window(width), causal=causal).to(dtype)
+        assert_agrees(layer, u, Sequence(valid=valid))
+        y = PLANS["fourier"](layer._problem(u, layer._geometry(u, Sequence(valid=valid))))
+        assert y[2].eq(0).all()
+        if width <= 4 and normaliser in ("mean", "sum"):
+            assert y[:, :, 14:16].eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("normaliser", ["none", "mean", "sum", "sigmoid"])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 9), (2, 16), (4, 5, 6)])
+def test_grids(shape: tuple[int, ...], normaliser: str, dtype: torch.dtype) -> None:
+    spacing = (0.5, 1.1, 0.1)[: len(shape)]
+    u = torch.randn(2, prod(shape), DIM, dtype=dtype)
+    for quadrature, padded in itertools.product(("full", Window(0.3), Window(2)), (True, False)):
+        valid = torch.rand(2, prod(shape)) > 0.3 if padded else None
+        layer = make(KERNELS["offset"], normaliser=normaliser, quadrature=quadrature).to(dtype)
+        assert_agrees(layer, u, Grid(shape, spacing, valid=valid))
+
+
+def test_a_ratio_of_small_sums_keeps_its_digits() -> None:
+    """A kernel that has fallen to 1e-13 where the only visible points are: float32 would leave none of the ratio."""
+    layer = make(MLPKernel(hidden=1, layers=0, features=("fourier",), damped=True, frequencies=1), normaliser="sum")
+    module = layer.kernel_module
+    with torch.no_grad():
+        module.bias.zero_()
+        module.frequency.zero_()
+        module.damping.fill_(0.5)
+        module.waves.fill_(1.0)
+    valid = torch.arange(60) < 1
+    u = torch.randn(1, 60, DIM)
+    problem = layer.float()._problem(u, layer._geometry(u, Sequence(valid=valid)))
+    y, first = PLANS["fourier"](problem), problem.values[:, :, :1]
+    torch.testing.assert_close(y, first.expand_as(y), rtol=1e-3, atol=0)
+
+
+def test_quick_lengths_are_the_smallest() -> None:
+    smooth = sorted(2**a * 3**b * 5**c for a in range(1, 12) for b in range(8) for c in range(6))
+    for length in range(1, 2000):
+        assert quick_length(length) == next(n for n in smooth if n >= length)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "options", "domain", "reason"),
+    [
+        (FactorisedKernel(), {}, None, "factorised"),
+        (MLPKernel(features=("offset", "content", "product")), {}, None, "reads content, product"),
+        (MLPKernel(features=("position",)), {}, None, "reads position"),
+        (MLPKernel(features=("clock",)), {}, None, "reads clock"),
+        (MLPKernel(features=("offset",)), {"normaliser": "softmax"}, None, "softmax shifts each row"),
+        (MLPKernel(features=("offset",)), {"quadrature": MonteCarlo(3)}, None, "MonteCarlo"),
+        (MLPKernel(features=("offset",)), {}, Sequence(torch.arange(5).square()), "Sequence has none"),
+        (MLPKernel(features=("offset",)), {}, Cloud(torch.randn(5, 2)), "Cloud has none"),
+    ],
+)
+def test_refuses_what_is_no_convolution(
+    kernel: KernelSpec, options: dict[str, Any], domain: Domain | None, reason: str
+) -> None:
+    layer = IntegralTransform(DIM, kernel=kernel, plan="fourier", **options)
+    with pytest.raises(ValueError, match=f"plan 'fourier' cannot compute this layer: .*{reason}"):
+        layer(torch.randn(1, 5, DIM), domain)
