@@ -7,10 +7,7 @@ the size that suits them.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
-from statistics import median
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +16,9 @@ from torch.nn import functional as F
 from itnas.operator import FactorisedKernel, IntegralTransform, MLPKernel
 from itnas.operator.kernel import FactorisedKernelModule, MLPKernelModule
 
-Step = Callable[[], None]
-Pair = tuple[Step, Step, str]
+from .measuring import Run, side_by_side
+
+Pair = tuple[Run, Run, str]
 
 
 def sdpa_pair(batch: int = 8, length: int = 256, dim: int = 128, heads: int = 4) -> Pair:
@@ -143,28 +141,20 @@ def _pair(
     for got, expected in zip(*found, strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4 * float(expected.detach().abs().max()))
 
-    def step(layer: Callable[[Tensor], Tensor]) -> Step:
+    def step(layer: Callable[[Tensor], Tensor]) -> Run:
         return lambda: layer(u).backward(grad)
 
     return step(ours), step(peer), title
 
 
-def compare(ours: Step, peer: Step, seconds: float = 10.0) -> tuple[float, float]:
-    """Median milliseconds of both, run in turns so that whatever else the machine does hits both alike."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    stop = time.perf_counter() + seconds
-    while time.perf_counter() < stop or len(taken[0]) < 5:
-        for times, step in zip(taken, (ours, peer), strict=True):
-            start = time.perf_counter()
-            step()
-            times.append(1e3 * (time.perf_counter() - start))
-    # The first turns also pay for first touches of memory.
-    return median(taken[0][2:]), median(taken[1][2:])
-
-
 if __name__ == "__main__":
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    pairs = [sdpa_pair(), fourier_pair(), fourier_pair(length=4096), scan_pair(), scan_pair(length=4096)]
-    for mine, theirs, what in pairs:
-        ours_ms, peer_ms = compare(mine, theirs)
-        print(f"{what}: {ours_ms:.2f} ms, {peer_ms:.2f} ms, ratio {ours_ms / peer_ms:.2f}")
+    for mine, theirs, what in (
+        sdpa_pair(),
+        fourier_pair(),
+        fourier_pair(length=4096),
+        scan_pair(),
+        scan_pair(length=4096),
+    ):
+        taken = side_by_side({"ours": mine, "peer": theirs}, seconds=10.0)
+        ratio = taken["ours"] / taken["peer"]
+        print(f"{what}: {taken['ours']:.2f} ms, {taken['peer']:.2f} ms, ratio {ratio:.2f}")

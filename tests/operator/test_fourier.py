@@ -14,6 +14,7 @@ from itnas.operator.kernel import KernelSpec
 from itnas.operator.plans import PLANS
 from itnas.operator.plans.fourier import quick_length
 from tests.operator.cases import positive_sums, value_and_gradients
+from tests.operator.stacks import assert_stack_agrees
 
 DIM = 4
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
@@ -91,6 +92,20 @@ def test_a_ratio_of_small_sums_keeps_its_digits() -> None:
     problem = layer.float()._problem(u, layer._geometry(u, Sequence(valid=valid)))
     y, first = PLANS["fourier"](problem), problem.values[:, :, :1]
     torch.testing.assert_close(y, first.expand_as(y), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "domain"),
+    [
+        ({"causal": True, "measure": "clock"}, None),
+        ({"normaliser": "sum", "measure": "clock"}, Sequence(valid=torch.arange(20) < 15)),
+        ({"normaliser": "mean", "quadrature": Window(3), "measure": "clock"}, None),
+        ({"normaliser": "sigmoid"}, Grid((4, 5), 0.5)),
+    ],
+)
+def test_stacked_replicas_equal_the_loop(options: dict[str, Any], domain: Domain | None) -> None:
+    replicas = [make(plan="fourier", **options) for _ in range(3)]
+    assert_stack_agrees(replicas, torch.randn(2, 20, DIM, dtype=torch.float64), domain)
 
 
 def test_quick_lengths_are_the_smallest() -> None:

@@ -12,6 +12,7 @@ from itnas.operator import Domain
 from itnas.operator.kernel import KernelSpec
 from itnas.operator.plans.scan import CHUNK, GROUP
 from tests.operator.cases import assert_same, value_and_gradients
+from tests.operator.stacks import assert_stack_agrees
 
 DIM = 4
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
@@ -97,6 +98,14 @@ def test_learned_ranks_and_constant_factors() -> None:
     for named, decay, causal in itertools.product(inputs, (None, "position", "clock"), (True, False)):
         kernel = FactorisedKernel(rank=3, layers=1, decay=decay, inputs=named, learned_rank=True)
         assert_agrees(IntegralTransform(DIM, heads=2, kernel=kernel, causal=causal).double(), u)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("decay", DECAYS)
+def test_stacked_replicas_equal_the_loop(decay: str, causal: bool) -> None:
+    replicas = [make(decay, causal=causal, normaliser="sum", measure="clock", plan="scan") for _ in range(3)]
+    domain = Sequence(valid=torch.arange(70) < 60)
+    assert_stack_agrees(replicas, torch.randn(2, 70, DIM, dtype=torch.float64), domain)
 
 
 @pytest.mark.parametrize("normaliser", ["none", "sum", "mean"])

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad, jacrev, stack_module_state, vmap
+from torch.func import jacrev
 
 from itnas import Graph, IntegralTransform, MLPKernel, MonteCarlo, Sequence, Set, Window
 from itnas.operator import Domain
 from itnas.operator.plans import PLANS
 from tests.operator.cases import value_and_gradients
+from tests.operator.stacks import assert_stack_agrees
 
 DIM = 6
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
@@ -98,22 +99,8 @@ def test_stacked_replicas_equal_the_loop(causal: bool, measure: str, padded: boo
     replicas = [make(causal=causal, measure=measure) for _ in range(3)]
     for replica in replicas:
         replica.plan = "sdpa"
-    u, domain = torch.randn(4, 20, DIM, dtype=torch.float64), Sequence(valid=padding(4, 20)) if padded else None
-    parameters, buffers = stack_module_state(replicas)
-
-    def run(own: dict[str, Tensor], kept: dict[str, Tensor]) -> Tensor:
-        return functional_call(replicas[0], (own, kept), (u, domain))
-
-    y = vmap(run)(parameters, buffers)
-    outside = torch.autograd.grad(y.square().sum(), list(parameters.values()))
-    inside = vmap(grad(lambda *state: run(*state).square().sum()))(parameters, buffers)
-    for number, replica in enumerate(replicas):
-        alone = replica(u, domain)
-        expected = torch.autograd.grad(alone.square().sum(), list(replica.parameters()))
-        torch.testing.assert_close(y[number], alone, rtol=0, atol=1e-12)
-        for stacked in (outside, inside.values()):
-            for found, part in zip(stacked, expected, strict=True):
-                torch.testing.assert_close(found[number], part, rtol=0, atol=1e-11 * (1 + float(part.abs().max())))
+    domain = Sequence(valid=padding(4, 20)) if padded else None
+    assert_stack_agrees(replicas, torch.randn(4, 20, DIM, dtype=torch.float64), domain)
 
 
 def test_its_jacobian() -> None:

@@ -22,8 +22,8 @@ Reach = tuple[tuple[int, int], ...]  # per axis the smallest and the largest i -
 class Fourier(Plan):
     """y = irfft(rfft(k) rfft(mu v)) on zero-padded lattices, in O(B H D N log N); O(H h N) for the table of k.
 
-    The table holds each offset in reach once, float64 until k is known. Of the normalisers, `sum` transforms one more
-    channel, all in float64: its ratio would blow up float32 rounding, which in an FFT is relative to the largest value.
+    The table holds each offset in reach once, float64 until k is known. The rounding of an FFT is relative to the
+    largest value anywhere, and a ratio of two would blow it up where both are small: then all is float64.
     """
 
     name = "fourier"
@@ -47,19 +47,19 @@ class Fourier(Plan):
         reach = _reach(problem)
         offsets = math.prod(high - low + 1 for low, high in reach)
         spectrum = math.prod(_sizes(_shape(problem), reach))
-        doubled = 3.0 if problem.normaliser.denominator == "numerators" else 1.0
+        precision = 3.0 if _is_ratio(problem) else 1.0
         rows = problem.batch * problem.heads * problem.width
         kernel = problem.kernel
         assert isinstance(kernel, MLPKernelModule)
         channels = kernel.spec.hidden * (1 + kernel.spec.layers) + 12 * ("fourier" in kernel.features)
-        return 900 + problem.heads * offsets * channels * 0.007 + doubled * rows * spectrum * 0.011
+        return 900 + problem.heads * offsets * channels * 0.007 + precision * rows * spectrum * 0.011
 
     def __call__(self, problem: Problem) -> Tensor:
         reach, shape = _reach(problem), _shape(problem)
         values, mu = problem.values, problem.measure
-        dtype = torch.promote_types(values.dtype, torch.float32)
+        dtype = torch.float64 if _is_ratio(problem) else torch.promote_types(values.dtype, torch.float32)
         if problem.normaliser.denominator == "numerators":
-            dtype, values = torch.float64, F.pad(values, (0, 1), value=1.0)
+            values = F.pad(values, (0, 1), value=1.0)
         if mu is not None:
             values = values * mu.unsqueeze(-1)
         sizes = _sizes(shape, reach)
@@ -70,6 +70,12 @@ class Fourier(Plan):
         elif problem.normaliser.denominator == "weights":
             y = y * reciprocal(_visible(problem, reach)).to(dtype).unsqueeze(-1)
         return y.to(problem.values.dtype)
+
+
+def _is_ratio(problem: Problem) -> bool:
+    """Whether the result is divided by a sum that differs much from point to point."""
+    denominator = problem.normaliser.denominator
+    return denominator == "numerators" or (denominator == "weights" and problem.measure is not None)
 
 
 def _shape(problem: Problem) -> tuple[int, ...]:

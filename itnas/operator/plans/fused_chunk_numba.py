@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from itnas.operator.plans.simd_numba import cos, erf, exp, fill, lanes_of, load, relu, root, sin, step, store
+from itnas.operator.plans.simd_numba import at, cos, erf, exp, fill, lanes_of, load, relu, root, sin, step, store
 
 IDENTITY, RELU, RELU2, SILU, GELU, SIN = range(6)
 LINK_IDENTITY, LINK_SIGMOID, LINK_SOFTMAX = range(3)
@@ -63,26 +63,44 @@ class Inputs(NamedTuple):
     values: np.ndarray  # [B, H, D, N+]
 
 
-@njit(forceinline=True)
-def activate(activation, z):
-    """The activation and its derivative."""
+@njit(forceinline=True, _nrt=False)
+def activate(activation, value, slope, start, count):
+    """Replace `count` vectors z of `value` by act(z), and leave the derivatives in `slope`."""
+    lanes = lanes_of(value)
+    stop = start + count * lanes
     if activation == RELU:
-        return relu(z), step(z)
-    if activation == RELU2:
-        positive = relu(z)
-        return positive * positive, positive * 2.0
-    if activation == SILU:
-        gate = 1.0 / (exp(z * -1.0) + 1.0)
-        return z * gate, gate * (z * (1.0 - gate) + 1.0)
-    if activation == GELU:
-        below = erf(z * 0.7071067811865476) * 0.5 + 0.5
-        return z * below, below + z * exp(z * z * -0.5) * 0.3989422804014327
-    if activation == SIN:
-        return sin(z), cos(z)
-    return z, z * 0.0 + 1.0
+        for place in range(start, stop, lanes):
+            z = load(value, place)
+            store(slope, place, step(z))
+            store(value, place, relu(z))
+    elif activation == RELU2:
+        for place in range(start, stop, lanes):
+            positive = relu(load(value, place))
+            store(slope, place, positive * 2.0)
+            store(value, place, positive * positive)
+    elif activation == SILU:
+        for place in range(start, stop, lanes):
+            z = load(value, place)
+            gate = 1.0 / (exp(z * -1.0) + 1.0)
+            store(slope, place, gate * (z * (1.0 - gate) + 1.0))
+            store(value, place, z * gate)
+    elif activation == GELU:
+        for place in range(start, stop, lanes):
+            z = load(value, place)
+            below = erf(z * 0.7071067811865476) * 0.5 + 0.5
+            store(slope, place, below + z * exp(z * z * -0.5) * 0.3989422804014327)
+            store(value, place, z * below)
+    elif activation == SIN:
+        for place in range(start, stop, lanes):
+            z = load(value, place)
+            store(slope, place, cos(z))
+            store(value, place, sin(z))
+    else:
+        for place in range(start, stop, lanes):
+            store(slope, place, fill(slope, 1.0))
 
 
-@njit(forceinline=True)
+@njit(forceinline=True, _nrt=False)
 def pair_channels(inputs, sizes, b, h, i, j, channels):
     """Products, offsets, distance and elapsed clock of point i with the chunk at j, into `channels` [M, lanes]."""
     lanes, padded = lanes_of(channels), sizes.padded
@@ -92,14 +110,14 @@ def pair_channels(inputs, sizes, b, h, i, j, channels):
     for p in range(sizes.products):
         product = fill(channels, 0.0)
         for e in range(p * sizes.product_dim, (p + 1) * sizes.product_dim):
-            product = product + load(inputs.key, key + e * padded) * inputs.query[query + e]
+            product = product + load(inputs.key, key + e * padded) * at(inputs.query, query + e)
         store(channels, p * lanes, product)
     channel = sizes.products
     square = fill(channels, 0.0)
     for axis in range(sizes.axes):
         place = (b * sizes.place_batch * sizes.axes + axis) * 2 * padded
-        delta = inputs.place[place + i] - load(inputs.place, place + j)
-        delta = delta + (inputs.place[place + padded + i] - load(inputs.place, place + padded + j))
+        delta = at(inputs.place, place + i) - load(inputs.place, place + j)
+        delta = delta + (at(inputs.place, place + padded + i) - load(inputs.place, place + padded + j))
         if sizes.offsets > 0:
             store(channels, channel * lanes, delta)
             channel += 1
@@ -109,12 +127,12 @@ def pair_channels(inputs, sizes, b, h, i, j, channels):
         channel += 1
     if sizes.ticking > 0:
         clock = (b * sizes.heads + h) * 2 * padded
-        elapsed = inputs.clock[clock + i] - load(inputs.clock, clock + j)
-        elapsed = elapsed + (inputs.clock[clock + padded + i] - load(inputs.clock, clock + padded + j))
+        elapsed = at(inputs.clock, clock + i) - load(inputs.clock, clock + j)
+        elapsed = elapsed + (at(inputs.clock, clock + padded + i) - load(inputs.clock, clock + padded + j))
         store(channels, channel * lanes, elapsed)
 
 
-@njit(forceinline=True)
+@njit(forceinline=True, _nrt=False)
 def gather_table(inputs, sizes, h, i, j, gathered):
     """C of point i with the chunk at j. Returns where its first channel lies and the channels' distance.
 
@@ -122,16 +140,16 @@ def gather_table(inputs, sizes, h, i, j, gathered):
     collected.
     """
     lanes = lanes_of(gathered)
-    base = h * sizes.hidden * sizes.table + sizes.table_centre - inputs.code[i]
-    if inputs.code[j + lanes - 1] - inputs.code[j] == lanes - 1:
-        return True, base + inputs.code[j]
+    base = h * sizes.hidden * sizes.table + sizes.table_centre - at(inputs.code, i)
+    if at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1:
+        return True, base + at(inputs.code, j)
     for c in range(sizes.hidden):
         for lane in range(lanes):
-            gathered[c * lanes + lane] = inputs.table[base + c * sizes.table + inputs.code[j + lane]]
+            gathered[c * lanes + lane] = at(inputs.table, base + c * sizes.table + at(inputs.code, j + lane))
     return False, base
 
 
-@njit(forceinline=True)
+@njit(forceinline=True, _nrt=False)
 def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
     """k of point i with the chunk at j. Leaves each layer's activations and derivatives in `value` and `slope`."""
     lanes, width = lanes_of(value), sizes.hidden
@@ -142,28 +160,29 @@ def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
     row = ((b * sizes.row_batch * sizes.heads + h) * sizes.points + i) * width
     col = (b * sizes.col_batch * sizes.heads + h) * width * sizes.padded + j
     weight = h * sizes.channels * width
+    first = load(channels, 0) if sizes.channels > 0 else fill(value, 0.0)
     for c in range(width):
-        z = load(inputs.col, col + c * sizes.padded) + inputs.row[row + c]
+        z = load(inputs.col, col + c * sizes.padded) + at(inputs.row, row + c)
         if sizes.table > 0:
             z = z + (load(inputs.table, table + c * sizes.table) if direct else load(gathered, c * lanes))
-        for m in range(sizes.channels):
-            z = z + load(channels, m * lanes) * inputs.weight[weight + m * width + c]
-        height, derivative = activate(sizes.activation, z)
-        store(value, c * lanes, height)
-        store(slope, c * lanes, derivative)
+        if sizes.channels > 0:
+            z = z + first * at(inputs.weight, weight + c)
+        for m in range(1, sizes.channels):
+            z = z + load(channels, m * lanes) * at(inputs.weight, weight + m * width + c)
+        store(value, c * lanes, z)
+    activate(sizes.activation, value, slope, 0, width)
     for layer in range(sizes.depth - 1):
         bias = (h * (sizes.depth - 1) + layer) * width
         for c in range(width):
-            z = fill(value, inputs.hidden_bias[bias + c])
+            z = fill(value, at(inputs.hidden_bias, bias + c))
             for e in range(width):
-                z = z + load(value, (layer * width + e) * lanes) * inputs.hidden[(bias + c) * width + e]
-            height, derivative = activate(sizes.activation, z)
-            store(value, ((layer + 1) * width + c) * lanes, height)
-            store(slope, ((layer + 1) * width + c) * lanes, derivative)
-    k = fill(value, inputs.out_bias[h])
+                z = z + load(value, (layer * width + e) * lanes) * at(inputs.hidden, (bias + c) * width + e)
+            store(value, ((layer + 1) * width + c) * lanes, z)
+        activate(sizes.activation, value, slope, (layer + 1) * width * lanes, width)
+    k = fill(value, at(inputs.out_bias, h))
     last = max(sizes.depth - 1, 0) * width
     for c in range(width):
-        k = k + load(value, (last + c) * lanes) * inputs.out[h * width + c]
+        k = k + load(value, (last + c) * lanes) * at(inputs.out, h * width + c)
     if inputs.shift.size > 0:
         k = k + load(inputs.shift, (b * sizes.shift_batch + h * sizes.shift_heads) * sizes.padded + j)
     return k

@@ -32,7 +32,7 @@ def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
     y = values.new_empty(values.shape)
     softmax = arguments.link == "softmax"
     lse = values.new_empty(values.shape[:3] if softmax else (0,))
-    in_parallel(engine.forward, inputs, sizes, _flat(y), _flat(lse))
+    in_parallel(engine.forward, inputs, sizes, _workspace(sizes, y), _flat(y), _flat(lse))
     return y, lse if softmax else None
 
 
@@ -62,7 +62,7 @@ def backward(arguments: FusedArguments, y: Tensor, lse: Tensor | None, grad: Ten
     sums = {name: grad.new_zeros(length) for name, length in lengths.items()}
     flat_lse = _flat(lse) if lse is not None else _flat(dots)
     gradients = engine.Gradients(**{name: part.numpy() for name, part in sums.items()})
-    in_parallel(engine.backward, inputs, sizes, _flat(grad), _flat(dots), flat_lse, gradients)
+    in_parallel(engine.backward, inputs, sizes, _workspace(sizes, grad), _flat(grad), _flat(dots), flat_lse, gradients)
     return _shape(arguments, sizes, sums)
 
 
@@ -71,6 +71,11 @@ def in_parallel(function: Any, *args: Any) -> None:
     with _one_at_a_time:
         numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
         function(*args)
+
+
+def _workspace(sizes: Sizes, like: Tensor) -> Any:
+    """Working memory for each thread, [threads, numbers]."""
+    return like.new_empty(numba.config.NUMBA_NUM_THREADS, engine.workspace(sizes, LANES[like.dtype])).numpy()
 
 
 def _flat(part: Tensor) -> Any:

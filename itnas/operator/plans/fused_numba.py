@@ -5,6 +5,9 @@ live in buffers of a few kilobytes, so nothing of size N x N is stored. The back
 then its gradients; sums over rows (for columns, table and weights) are kept per task and added up by the caller. A
 task is one (sample, head, share of the rows); tasks run in parallel.
 
+Compiled without reference counts (`_nrt=False`): inside the loops each use of an array would count up and down. So
+nothing is allocated here; every thread has a row of `work`.
+
 All arrays are flat and contiguous. Columns are padded to whole vectors, with the point axis last, and read backwards
 into the offset table, so that a chunk of a sequence is one load everywhere.
 """
@@ -12,10 +15,10 @@ into the offset table, so that a chunk of a sequence is one load everywhere.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import get_thread_id, njit, prange
 
 from itnas.operator.plans.fused_chunk_numba import LINK_SIGMOID, LINK_SOFTMAX, evaluate
-from itnas.operator.plans.simd_numba import accumulate, exp, fill, first_lanes, lanes_of, load, store, total
+from itnas.operator.plans.simd_numba import accumulate, at, exp, fill, first_lanes, lanes_of, load, store, total
 
 
 class Gradients(NamedTuple):
@@ -37,22 +40,33 @@ class Gradients(NamedTuple):
     values: np.ndarray  # [T, D, N+]
 
 
+@njit(_nrt=False)
+def workspace(sizes, lanes):
+    """Numbers of working memory that a thread needs for either pass."""
+    layers, wide = max(sizes.depth, 1), sizes.products * sizes.product_dim
+    units = 2 * layers + 5 + (layers - 1) * (1 + sizes.hidden) + sizes.channels
+    backward_needs = (units * sizes.hidden + wide + 2 * sizes.channels) * lanes
+    forward_needs = (3 * layers * sizes.hidden + sizes.channels + sizes.width) * lanes + sizes.padded
+    return max(backward_needs, forward_needs)
+
+
 @njit(parallel=True, cache=True, nogil=True)
-def forward(inputs, sizes, y, lse):
-    """y [B, H, N, D], and for softmax the log of its denominator, lse [B, H, N]."""
+def forward(inputs, sizes, work, y, lse):
+    """y [B, H, N, D], and for softmax the log of its denominator, lse [B, H, N]. `work`: `workspace` numbers a thread."""
     for task in prange(sizes.batch * sizes.heads * sizes.splits):
-        forward_task(inputs, sizes, y, lse, task)
+        forward_task(inputs, sizes, work[get_thread_id()], y, lse, task)
 
 
-@njit
-def forward_task(inputs, sizes, y, lse, task):
+@njit(_nrt=False)
+def forward_task(inputs, sizes, work, y, lse, task):
     """The rows of one task."""
     pair, share = task // sizes.splits, task % sizes.splits
     b, h = pair // sizes.heads, pair % sizes.heads
-    lanes = lanes_of(y)
-    buffers = np.empty((4, max(sizes.depth, 1) * max(sizes.hidden, 1) * lanes), y.dtype)
-    value, slope, gathered, channels = buffers[0], buffers[1], buffers[2], np.empty(sizes.channels * lanes, y.dtype)
-    summed, scores = np.empty(sizes.width * lanes, y.dtype), np.empty(sizes.padded, y.dtype)
+    lanes, unit = lanes_of(y), max(sizes.depth, 1) * sizes.hidden * lanes_of(y)
+    value, slope, gathered = work[:unit], work[unit : 2 * unit], work[2 * unit : 3 * unit]
+    rest = work[3 * unit :]
+    channels, rest = rest[: sizes.channels * lanes], rest[sizes.channels * lanes :]
+    summed, scores = rest[: sizes.width * lanes], rest[sizes.width * lanes :]
     for i in range(share, sizes.points, sizes.splits):
         seen = i + 1 if sizes.causal else sizes.points
         for place in range(summed.size):
@@ -84,7 +98,7 @@ def forward_task(inputs, sizes, y, lse, task):
             y[(pair * sizes.points + i) * sizes.width + d] = total(load(summed, d * lanes)) * scale
 
 
-@njit(forceinline=True)
+@njit(forceinline=True, _nrt=False)
 def add_values(inputs, sizes, pair, j, g, summed):
     """summed[d] += g v_d over a chunk."""
     lanes = lanes_of(summed)
@@ -93,30 +107,29 @@ def add_values(inputs, sizes, pair, j, g, summed):
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def backward(inputs, sizes, grad, dots, lse, gradients):
+def backward(inputs, sizes, work, grad, dots, lse, gradients):
     """Gradients of all inputs for `grad` [B, H, N, D]; `dots` [B, H, N] is grad . y, which softmax subtracts."""
     for task in prange(sizes.batch * sizes.heads * sizes.splits):
-        backward_task(inputs, sizes, grad, dots, lse, gradients, task)
+        backward_task(inputs, sizes, work[get_thread_id()], grad, dots, lse, gradients, task)
 
 
-@njit
-def backward_task(inputs, sizes, grad, dots, lse, gradients, task):
+@njit(_nrt=False)
+def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
     """The rows of one task. Running sums that outlive a chunk stand in small buffers, one vector per number."""
     pair, share = task // sizes.splits, task % sizes.splits
     b, h = pair // sizes.heads, pair % sizes.heads
     lanes, width, wide = lanes_of(grad), sizes.hidden, sizes.products * sizes.product_dim
     layers = max(sizes.depth, 1)
-    value, slope = np.empty(layers * width * lanes, grad.dtype), np.empty(layers * width * lanes, grad.dtype)
-    gathered, channels = np.empty(width * lanes, grad.dtype), np.empty(sizes.channels * lanes, grad.dtype)
-    pull, below = np.empty(width * lanes, grad.dtype), np.empty(width * lanes, grad.dtype)
-    channel_pull = np.empty(sizes.channels * lanes, grad.dtype)
-    row_sums, query_sums = np.zeros(width * lanes, grad.dtype), np.zeros(wide * lanes, grad.dtype)
-    out_sums, weight_sums = (
-        np.zeros(width * lanes, grad.dtype),
-        np.zeros(sizes.channels * width * lanes, grad.dtype),
-    )
-    hidden_sums = np.zeros((layers - 1) * width * width * lanes, grad.dtype)
-    bias_sums = np.zeros((layers - 1) * width * lanes, grad.dtype)
+    unit = width * lanes
+    work[: workspace(sizes, lanes)] = 0.0
+    value, slope, rest = work[: layers * unit], work[layers * unit : 2 * layers * unit], work[2 * layers * unit :]
+    gathered, pull, below, rest = rest[:unit], rest[unit : 2 * unit], rest[2 * unit : 3 * unit], rest[3 * unit :]
+    row_sums, out_sums, rest = rest[:unit], rest[unit : 2 * unit], rest[2 * unit :]
+    bias_sums, rest = rest[: (layers - 1) * unit], rest[(layers - 1) * unit :]
+    hidden_sums, rest = rest[: (layers - 1) * width * unit], rest[(layers - 1) * width * unit :]
+    weight_sums, rest = rest[: sizes.channels * unit], rest[sizes.channels * unit :]
+    query_sums, rest = rest[: wide * lanes], rest[wide * lanes :]
+    channels, channel_pull = rest[: sizes.channels * lanes], rest[sizes.channels * lanes : 2 * sizes.channels * lanes]
     k_sum = fill(grad, 0.0)
     for i in range(share, sizes.points, sizes.splits):
         seen = i + 1 if sizes.causal else sizes.points
@@ -127,7 +140,7 @@ def backward_task(inputs, sizes, grad, dots, lse, gradients, task):
             g_pull = fill(grad, 0.0)
             for d in range(sizes.width):
                 v = load(inputs.values, (pair * sizes.width + d) * sizes.padded + j)
-                g_pull = g_pull + v * grad[point * sizes.width + d]
+                g_pull = g_pull + v * at(grad, point * sizes.width + d)
             g = k
             k_pull = g_pull
             if sizes.link == LINK_SIGMOID:
@@ -141,14 +154,14 @@ def backward_task(inputs, sizes, grad, dots, lse, gradients, task):
                 k_pull = first_lanes(k_pull, seen - j, fill(grad, 0.0))
             for d in range(sizes.width):
                 place = (task * sizes.width + d) * sizes.padded + j
-                accumulate(gradients.values, place, g * grad[point * sizes.width + d])
+                accumulate(gradients.values, place, g * at(grad, point * sizes.width + d))
             if inputs.shift.size > 0:
                 accumulate(gradients.shift, task * sizes.padded + j, k_pull)
             k_sum = k_sum + k_pull
             last = (layers - 1) * width
             for c in range(width):
                 accumulate(out_sums, c * lanes, load(value, (last + c) * lanes) * k_pull)
-                store(pull, c * lanes, load(slope, (last + c) * lanes) * k_pull * inputs.out[h * width + c])
+                store(pull, c * lanes, load(slope, (last + c) * lanes) * k_pull * at(inputs.out, h * width + c))
             for layer in range(layers - 2, -1, -1):
                 through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums)
             first_layer_pull(
@@ -159,7 +172,7 @@ def backward_task(inputs, sizes, grad, dots, lse, gradients, task):
                     p_pull = load(channel_pull, m * lanes)
                     place = ((b * sizes.key_batch * sizes.heads + h) * wide + e) * sizes.padded + j
                     accumulate(query_sums, e * lanes, load(inputs.key, place) * p_pull)
-                    q = inputs.query[((b * sizes.query_batch * sizes.heads + h) * sizes.points + i) * wide + e]
+                    q = at(inputs.query, ((b * sizes.query_batch * sizes.heads + h) * sizes.points + i) * wide + e)
                     accumulate(gradients.key, (task * wide + e) * sizes.padded + j, p_pull * q)
             if sizes.ticking > 0:
                 ticked = load(channel_pull, (sizes.channels - 1) * lanes)
@@ -176,7 +189,7 @@ def backward_task(inputs, sizes, grad, dots, lse, gradients, task):
     gradients.out_bias[task] = total(k_sum)
 
 
-@njit(forceinline=True)
+@njit(forceinline=True, _nrt=False)
 def through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums):
     """Take `pull`, the gradient of a hidden layer's input, one layer down; add up the layer's weight gradients."""
     lanes, width = lanes_of(pull), sizes.hidden
@@ -188,36 +201,45 @@ def through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sum
         for e in range(width):
             place = (layer * width + c) * width + e
             accumulate(hidden_sums, place * lanes, load(value, (layer * width + e) * lanes) * s)
-            weight = inputs.hidden[((h * (sizes.depth - 1) + layer) * width + c) * width + e]
+            weight = at(inputs.hidden, ((h * (sizes.depth - 1) + layer) * width + c) * width + e)
             accumulate(below, e * lanes, s * weight)
     for e in range(width):
         store(pull, e * lanes, load(below, e * lanes) * load(slope, (layer * width + e) * lanes))
 
 
-@njit(forceinline=True)
+@njit(forceinline=True, _nrt=False)
 def first_layer_pull(inputs, sizes, task, h, i, j, channels, channel_pull, pull, row_sums, weight_sums, gradients):
     """Share the gradient of the first layer's output between row, column, table and channels."""
     lanes, width = lanes_of(pull), sizes.hidden
-    consecutive = inputs.code[j + lanes - 1] - inputs.code[j] == lanes - 1
-    table = task * width * sizes.table + sizes.table_centre - inputs.code[i]
-    for m in range(sizes.channels):
+    consecutive = at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1
+    table = task * width * sizes.table + sizes.table_centre - at(inputs.code, i)
+    weight = h * sizes.channels * width
+    for m in range(1, sizes.channels):
         store(channel_pull, m * lanes, fill(pull, 0.0))
+    first, first_pull = fill(pull, 0.0), fill(pull, 0.0)
+    if sizes.channels > 0:
+        first = load(channels, 0)
     for c in range(width):
         s = load(pull, c * lanes)
         accumulate(row_sums, c * lanes, s)
         accumulate(gradients.col, (task * width + c) * sizes.padded + j, s)
-        for m in range(sizes.channels):
+        if sizes.channels > 0:
+            accumulate(weight_sums, c * lanes, first * s)
+            first_pull = first_pull + s * at(inputs.weight, weight + c)
+        for m in range(1, sizes.channels):
             accumulate(weight_sums, (m * width + c) * lanes, load(channels, m * lanes) * s)
-            accumulate(channel_pull, m * lanes, s * inputs.weight[(h * sizes.channels + m) * width + c])
+            accumulate(channel_pull, m * lanes, s * at(inputs.weight, weight + m * width + c))
         if sizes.table > 0:
             if consecutive:
-                accumulate(gradients.table, table + c * sizes.table + inputs.code[j], s)
+                accumulate(gradients.table, table + c * sizes.table + at(inputs.code, j), s)
             else:
                 for lane in range(lanes):
                     gradients.table[table + c * sizes.table + inputs.code[j + lane]] += pull[c * lanes + lane]
+    if sizes.channels > 0:
+        store(channel_pull, 0, first_pull)
 
 
-@njit(forceinline=True)
+@njit(forceinline=True, _nrt=False)
 def drain(sums, target, start):
     """target[start + n] = the sum over lanes of sums[n]; the sums start again at 0."""
     lanes = lanes_of(sums)

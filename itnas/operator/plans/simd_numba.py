@@ -62,6 +62,17 @@ def load(typingctx, array, index):
 
 
 @intrinsic
+def at(typingctx, array, index):
+    """array[index], for an index that is never negative: plain indexing would test for that each time."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load(builder.gep(data, [args[1]]))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
 def store(typingctx, array, index, value):
     """array[index : index + lanes] = value."""
 
@@ -324,7 +335,7 @@ for _symbol, _operation in _OPERATIONS.items():
     _attach(_symbol, _operation)
 
 
-@njit(inline="always")
+@njit(inline="always", _nrt=False)
 def accumulate(array, index, value):
     """array[index : index + lanes] += value."""
     store(array, index, load(array, index) + value)
