@@ -84,9 +84,10 @@ class Factor(nn.Module):
 
     def forward(self, u: Tensor, geometry: Geometry) -> Tensor:
         """[B|1, H, N, R]."""
-        z = self.biases[0].unsqueeze(0).unsqueeze(2)
-        if self.content is not None:
-            z = z + head_linear(u, self.content)
+        if self.content is None:
+            z = self.biases[0].unsqueeze(0).unsqueeze(2)
+        else:
+            z = head_linear(u, self.content, self.biases[0])
         if self.position is not None and geometry.positions is not None:
             weight = self.position[..., : geometry.axes]
             z = z + torch.einsum("bnp,hrp->bhnr", geometry.positions, weight.double()).to(weight.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from itnas.operator.kernel import FactorisedKernelModule, MLPKernelModule
 from itnas.operator.plans.base import Plan, Problem, register
 from itnas.operator.quadrature import Importance, MonteCarlo
 
@@ -27,7 +28,7 @@ class Dense(Plan):
 
     def cost(self, problem: Problem) -> float:
         pairs = problem.heads * problem.length**2
-        per_kernel = problem.kernel_batch * 0.004 * first_layer_width(problem)
+        per_kernel = problem.kernel_batch * 0.004 * pair_work(problem)
         return 150 + pairs * (per_kernel + problem.batch * 0.0001 * problem.width)
 
     def __call__(self, problem: Problem) -> Tensor:
@@ -39,8 +40,10 @@ class Dense(Plan):
         return kernel @ values
 
 
-def first_layer_width(problem: Problem) -> int:
-    """Channels that a pair goes through: what the cost of pairwise plans is proportional to."""
-    spec = getattr(problem.kernel, "spec", None)
-    depth = max(getattr(spec, "layers", 1), 1)
-    return depth * int(getattr(spec, "hidden", getattr(spec, "rank", 1)))
+def pair_work(problem: Problem) -> float:
+    """How much one pair costs, in units of one hidden unit of a kernel MLP: what pairwise plans are proportional to."""
+    kernel = problem.kernel
+    if isinstance(kernel, MLPKernelModule):
+        return kernel.spec.hidden * max(kernel.spec.layers, 1) if kernel.spec.layers else 2
+    assert isinstance(kernel, FactorisedKernelModule)
+    return 0.1 * kernel.spec.rank if kernel.rate is None else kernel.spec.rank

@@ -18,7 +18,7 @@ from itnas.operator.kernel import MLPKernelModule, PairForm
 from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, register
 from itnas.operator.plans.compiled import Tensors, run
-from itnas.operator.plans.dense import first_layer_width
+from itnas.operator.plans.dense import pair_work
 from itnas.operator.plans.fused_arguments import FusedArguments
 from itnas.operator.plans.visible import visible_measure
 from itnas.operator.quadrature import Full
@@ -51,7 +51,7 @@ class Fused(Plan):
 
     def cost(self, problem: Problem) -> float:
         pairs = problem.batch * problem.heads * problem.length**2 * (0.55 if problem.causal else 1.0)
-        return 300 + pairs * (0.0003 * first_layer_width(problem) + 0.00004 * problem.width)
+        return 300 + pairs * (0.0003 * pair_work(problem) + 0.00004 * problem.width)
 
     def __call__(self, problem: Problem) -> Tensor:
         arguments, normaliser, measure = _arguments(problem), problem.normaliser, problem.measure

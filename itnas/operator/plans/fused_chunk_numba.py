@@ -1,14 +1,16 @@
 """One chunk of pairs: a row i with a vector of columns j, from per-point parts to k. Both fused passes use it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 from numba import njit
 
 from itnas.operator.plans.simd_numba import at, cos, erf, exp, fill, lanes_of, load, relu, root, sin, step, store
 
 IDENTITY, RELU, RELU2, SILU, GELU, SIN = range(6)
 LINK_IDENTITY, LINK_SIGMOID, LINK_SOFTMAX = range(3)
+
+
+Flat = Any  # a flat array to compiled code, a tensor to whoever fills the frame
 
 
 class Sizes(NamedTuple):
@@ -46,21 +48,21 @@ class Sizes(NamedTuple):
 class Inputs(NamedTuple):
     """Flat arrays; [..] are their axes. Positions and clock come as two floats whose sum is the float64 value."""
 
-    row: np.ndarray  # [B|1, H, N, h]
-    col: np.ndarray  # [B|1, H, h, N+]
-    table: np.ndarray  # [H, h, L+], offsets in reverse
-    code: np.ndarray  # [N+], int64
-    query: np.ndarray  # [B|1, H, N, P d]
-    key: np.ndarray  # [B|1, H, P d, N+]
-    place: np.ndarray  # [B|1, A, 2, N+]
-    clock: np.ndarray  # [B, H, 2, N+]
-    weight: np.ndarray  # [H, M, h], channels: products, offsets, distance, clock
-    hidden: np.ndarray  # [H, depth - 1, h, h]
-    hidden_bias: np.ndarray  # [H, depth - 1, h]
-    out: np.ndarray  # [H, h]
-    out_bias: np.ndarray  # [H]
-    shift: np.ndarray  # [B|1, H|1, N+], or empty
-    values: np.ndarray  # [B, H, D, N+]
+    row: Flat  # [B|1, H, N, h]
+    col: Flat  # [B|1, H, h, N+]
+    table: Flat  # [H, h, L+], offsets in reverse
+    code: Flat  # [N+], int64
+    query: Flat  # [B|1, H, N, P d]
+    key: Flat  # [B|1, H, P d, N+]
+    place: Flat  # [B|1, A, 2, N+]
+    clock: Flat  # [B, H, 2, N+]
+    weight: Flat  # [H, M, h], channels: products, offsets, distance, clock
+    hidden: Flat  # [H, depth - 1, h, h]
+    hidden_bias: Flat  # [H, depth - 1, h]
+    out: Flat  # [H, h]
+    out_bias: Flat  # [H]
+    shift: Flat  # [B|1, H|1, N+], or empty
+    values: Flat  # [B, H, D, N+]
 
 
 @njit(forceinline=True, _nrt=False)

@@ -1,18 +1,18 @@
-"""The fused kernel on the CPU: tensors in, flat arrays through numba, tensors out."""
+"""The fused kernel on the CPU: tensors in, flat arrays through compiled workers, tensors out."""
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
-import numba
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from itnas.operator.plans import fused_numba as engine
+from itnas.operator.plans import fused_workers_numba as workers
 from itnas.operator.plans.fused_arguments import FusedArguments
 from itnas.operator.plans.fused_chunk_numba import Inputs, Sizes
+from itnas.operator.plans.fused_numba import Gradients, workspace
+from itnas.operator.plans.team import run_tasks
 
 ACTIVATIONS = {"identity": 0, "relu": 1, "relu2": 2, "silu": 3, "gelu": 4, "sin": 5}
 LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
@@ -20,9 +20,10 @@ LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
 # alone: then sums are added in the same order however many samples, replicas or threads there are.
 ROWS_PER_TASK = 512
 LANES = {torch.float32: 16, torch.float64: 8}
-
-# numba's default threading layer ends the process when two threads enter a parallel region at once.
-_one_at_a_time = threading.Lock()
+WORKERS = {
+    torch.float32: (workers.forward_float32, workers.backward_float32),
+    torch.float64: (workers.forward_float64, workers.backward_float64),
+}
 
 
 def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
@@ -32,7 +33,8 @@ def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
     y = values.new_empty(values.shape)
     softmax = arguments.link == "softmax"
     lse = values.new_empty(values.shape[:3] if softmax else (0,))
-    in_parallel(engine.forward, inputs, sizes, _workspace(sizes, y), _flat(y), _flat(lse))
+    arrays = [*inputs, _workspace(sizes, y), y, lse]
+    run_tasks(WORKERS[y.dtype][0], sizes.batch * sizes.heads * sizes.splits, arrays, sizes)
     return y, lse if softmax else None
 
 
@@ -60,26 +62,19 @@ def backward(arguments: FusedArguments, y: Tensor, lse: Tensor | None, grad: Ten
         "values": tasks * sizes.width * sizes.padded,
     }
     sums = {name: grad.new_zeros(length) for name, length in lengths.items()}
-    flat_lse = _flat(lse) if lse is not None else _flat(dots)
-    gradients = engine.Gradients(**{name: part.numpy() for name, part in sums.items()})
-    in_parallel(engine.backward, inputs, sizes, _workspace(sizes, grad), _flat(grad), _flat(dots), flat_lse, gradients)
+    kept = dots if lse is None else lse.contiguous()
+    arrays = [*inputs, _workspace(sizes, grad), grad, dots, kept, *Gradients(**sums)]
+    run_tasks(WORKERS[grad.dtype][1], tasks, arrays, sizes)
     return _shape(arguments, sizes, sums)
 
 
-def in_parallel(function: Any, *args: Any) -> None:
-    """Call a compiled parallel function, on as many threads as torch uses."""
-    with _one_at_a_time:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-        function(*args)
-
-
-def _workspace(sizes: Sizes, like: Tensor) -> Any:
+def _workspace(sizes: Sizes, like: Tensor) -> Tensor:
     """Working memory for each thread, [threads, numbers]."""
-    return like.new_empty(numba.config.NUMBA_NUM_THREADS, engine.workspace(sizes, LANES[like.dtype])).numpy()
+    return like.new_empty(torch.get_num_threads(), workspace.py_func(sizes, LANES[like.dtype]))
 
 
-def _flat(part: Tensor) -> Any:
-    return part.detach().contiguous().view(-1).numpy()
+def _flat(part: Tensor) -> Tensor:
+    return part.detach().contiguous()
 
 
 def _point_last(part: Tensor, padded: int) -> Tensor:

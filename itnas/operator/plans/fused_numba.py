@@ -6,7 +6,7 @@ then its gradients; sums over rows (for columns, table and weights) are kept per
 task is one (sample, head, share of the rows); tasks run in parallel.
 
 Compiled without reference counts (`_nrt=False`): inside the loops each use of an array would count up and down. So
-nothing is allocated here; every thread has a row of `work`.
+nothing is allocated here: `work` is the calling thread's memory.
 
 All arrays are flat and contiguous. Columns are padded to whole vectors, with the point axis last, and read backwards
 into the offset table, so that a chunk of a sequence is one load everywhere.
@@ -15,29 +15,29 @@ into the offset table, so that a chunk of a sequence is one load everywhere.
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_thread_id, njit, prange
+from numba import njit
 
-from itnas.operator.plans.fused_chunk_numba import LINK_SIGMOID, LINK_SOFTMAX, evaluate
+from itnas.operator.plans.fused_chunk_numba import LINK_SIGMOID, LINK_SOFTMAX, Flat, evaluate
 from itnas.operator.plans.simd_numba import accumulate, at, exp, fill, first_lanes, lanes_of, load, store, total
 
 
 class Gradients(NamedTuple):
     """Flat arrays like the inputs'. Those that begin with T hold one entry per task."""
 
-    row: np.ndarray  # [B, H, N, h]
-    col: np.ndarray  # [T, h, N+]
-    table: np.ndarray  # [T, h, L+]
-    query: np.ndarray  # [B, H, N, P d]
-    key: np.ndarray  # [T, P d, N+]
-    clock_row: np.ndarray  # [B, H, N]
-    clock_col: np.ndarray  # [T, N+]
-    weight: np.ndarray  # [T, M, h]
-    hidden: np.ndarray  # [T, depth - 1, h, h]
-    hidden_bias: np.ndarray  # [T, depth - 1, h]
-    out: np.ndarray  # [T, h]
-    out_bias: np.ndarray  # [T]
-    shift: np.ndarray  # [T, N+]
-    values: np.ndarray  # [T, D, N+]
+    row: Flat  # [B, H, N, h]
+    col: Flat  # [T, h, N+]
+    table: Flat  # [T, h, L+]
+    query: Flat  # [B, H, N, P d]
+    key: Flat  # [T, P d, N+]
+    clock_row: Flat  # [B, H, N]
+    clock_col: Flat  # [T, N+]
+    weight: Flat  # [T, M, h]
+    hidden: Flat  # [T, depth - 1, h, h]
+    hidden_bias: Flat  # [T, depth - 1, h]
+    out: Flat  # [T, h]
+    out_bias: Flat  # [T]
+    shift: Flat  # [T, N+]
+    values: Flat  # [T, D, N+]
 
 
 @njit(_nrt=False)
@@ -50,16 +50,9 @@ def workspace(sizes, lanes):
     return max(backward_needs, forward_needs)
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def forward(inputs, sizes, work, y, lse):
-    """y [B, H, N, D], and for softmax the log of its denominator, lse [B, H, N]. `work`: `workspace` numbers a thread."""
-    for task in prange(sizes.batch * sizes.heads * sizes.splits):
-        forward_task(inputs, sizes, work[get_thread_id()], y, lse, task)
-
-
 @njit(_nrt=False)
 def forward_task(inputs, sizes, work, y, lse, task):
-    """The rows of one task."""
+    """y [B, H, N, D], and for softmax the log of its denominator, lse [B, H, N], at the rows of one task."""
     pair, share = task // sizes.splits, task % sizes.splits
     b, h = pair // sizes.heads, pair % sizes.heads
     lanes, unit = lanes_of(y), max(sizes.depth, 1) * sizes.hidden * lanes_of(y)
@@ -106,16 +99,12 @@ def add_values(inputs, sizes, pair, j, g, summed):
         accumulate(summed, d * lanes, load(inputs.values, (pair * sizes.width + d) * sizes.padded + j) * g)
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def backward(inputs, sizes, work, grad, dots, lse, gradients):
-    """Gradients of all inputs for `grad` [B, H, N, D]; `dots` [B, H, N] is grad . y, which softmax subtracts."""
-    for task in prange(sizes.batch * sizes.heads * sizes.splits):
-        backward_task(inputs, sizes, work[get_thread_id()], grad, dots, lse, gradients, task)
-
-
 @njit(_nrt=False)
 def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
-    """The rows of one task. Running sums that outlive a chunk stand in small buffers, one vector per number."""
+    """Gradients of all inputs for `grad` [B, H, N, D]; `dots` [B, H, N] is grad . y, which softmax subtracts.
+
+    Running sums that outlive a chunk stand in small buffers, one vector per number.
+    """
     pair, share = task // sizes.splits, task % sizes.splits
     b, h = pair // sizes.heads, pair % sizes.heads
     lanes, width, wide = lanes_of(grad), sizes.hidden, sizes.products * sizes.product_dim

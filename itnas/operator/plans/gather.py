@@ -16,7 +16,7 @@ from itnas.operator.domain import Edges, Geometry, Lattice
 from itnas.operator.kernel import Side, take
 from itnas.operator.normaliser import LastAxis, Rows
 from itnas.operator.plans.base import Plan, Problem, distances, register
-from itnas.operator.plans.dense import first_layer_width
+from itnas.operator.plans.dense import pair_work
 from itnas.operator.quadrature import Importance, MonteCarlo
 
 
@@ -86,7 +86,7 @@ class Gather(Plan):
 
     def cost(self, problem: Problem) -> float:
         pairs = problem.heads * edge_count(problem)
-        per_kernel, per_value = 0.03 + 0.011 * first_layer_width(problem), 0.02 + 0.0035 * problem.width
+        per_kernel, per_value = 0.03 + 0.011 * pair_work(problem), 0.02 + 0.0035 * problem.width
         cost = 1000 + pairs * (problem.kernel_batch * per_kernel + problem.batch * per_value)
         if problem.geometry.lattice is not None:
             return cost

@@ -8,6 +8,7 @@ point once per tile, O(N^2 / t) for `MonteCarlo` and O(N^2 h / t) for `Importanc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from itnas.operator.kernel import Form, take
 from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, distances, register
-from itnas.operator.plans.dense import first_layer_width
+from itnas.operator.plans.dense import pair_work
 from itnas.operator.plans.gather import masked_lists
 from itnas.operator.quadrature import Importance, MonteCarlo
 from itnas.operator.sampling import Sample, inclusion, systematic, without_replacement
@@ -55,7 +56,7 @@ class Sampled(Plan):
         return None
 
     def cost(self, problem: Problem) -> float:
-        quadrature, width = problem.quadrature, first_layer_width(problem)
+        quadrature, width = problem.quadrature, pair_work(problem)
         assert isinstance(quadrature, (MonteCarlo, Importance))
         pairs = problem.batch * problem.heads * problem.length * min(quadrature.samples, problem.length)
         scored = 0.06 * problem.length**2 / quadrature.tile
@@ -134,7 +135,7 @@ def _uniformly(problem: Problem, samples: int, tiles: Tiles) -> Sample:
 def _by_importance(problem: Problem, quadrature: Importance, tiles: Tiles) -> Sample:
     """The near field, and a systematic sample of the rest for every sample of the batch and every head."""
     batch, heads, length = problem.batch, problem.heads, problem.length
-    per_tile = length * max(batch * heads * first_layer_width(problem), tiles.queries.shape[1] * problem.geometry.axes)
+    per_tile = length * max(batch * heads * ceil(pair_work(problem)), tiles.queries.shape[1] * problem.geometry.axes)
     slots, head = min(quadrature.samples, length), torch.arange(heads, device=problem.u.device)
     drawn, nearby = [], []
     for part in tiles.split(max(CHUNK // per_tile, 1)):

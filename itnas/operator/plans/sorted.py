@@ -16,7 +16,7 @@ from itnas.operator.kernel import MLPKernelModule, PairForm
 from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, register
 from itnas.operator.plans.compiled import Tensors, run
-from itnas.operator.plans.fused_cpu import in_parallel
+from itnas.operator.plans.team import run_tasks
 from itnas.operator.plans.visible import visible_measure
 from itnas.operator.quadrature import Full
 
@@ -77,25 +77,24 @@ class SortedKernel:
     def forward(self, choices: Any, tensors: Tensors) -> tuple[Tensor, Tensor | None]:
         from itnas.operator.plans import sorted_numba as engine
 
-        a, b, out, values = _arrays(tensors)
-        batch, heads, points, width = values.shape
-        y = values.new_empty(batch, heads, GROUPS, points, width)
-        in_parallel(engine.forward, a.numpy(), b.numpy(), out.numpy(), values.numpy(), *choices, y.numpy())
+        parts = _arrays(tensors)
+        batch, heads, points, width = parts[3].shape
+        y = parts[3].new_empty(batch, heads, GROUPS, points, width)
+        run_tasks(engine.forward, batch * heads * GROUPS, [*parts, y], _numbers(parts, choices))
         return y.sum(2)[..., : _width(tensors)], None
 
     def backward(self, choices: Any, tensors: Tensors, y: Tensor, kept: Tensor | None, grad: Tensor) -> Tensors:
         from itnas.operator.plans import sorted_numba as engine
 
-        a, b, out, values = _arrays(tensors)
+        parts = _arrays(tensors)
+        out, values = parts[2:]
         batch, heads, points, width = values.shape
         grad = _padded(grad)
         a_grad, b_grad = (values.new_empty(batch, heads, out.shape[1], points) for _ in range(2))
         out_grad = values.new_empty(batch, heads, out.shape[1])
         values_grad = values.new_empty(batch, heads, GROUPS, points, width)
-        results = [part.numpy() for part in (a_grad, b_grad, out_grad, values_grad)]
-        in_parallel(
-            engine.backward, a.numpy(), b.numpy(), out.numpy(), values.numpy(), grad.numpy(), *choices, *results
-        )
+        arrays = [*parts, grad, a_grad, b_grad, out_grad, values_grad]
+        run_tasks(engine.backward, batch * heads * GROUPS, arrays, _numbers(parts, choices))
         found = [values_grad.sum(2)[..., : _width(tensors)], a_grad.mT, b_grad.mT, out_grad]
         return [part.sum_to_size(like.shape) for part, like in zip(found, tensors, strict=True) if like is not None]
 
@@ -104,6 +103,14 @@ def _arrays(tensors: Tensors) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """a, b [B|1, H, h, N], out [H, h] and values [B, H, N, D padded], contiguous."""
     values, a, b, out = (part.detach() for part in tensors if part is not None)
     return a.mT.contiguous(), b.mT.contiguous(), out[0].contiguous(), _padded(values)
+
+
+def _numbers(parts: tuple[Tensor, ...], choices: tuple[int, bool]) -> list[int]:
+    """What the compiled worker reads after its arrays."""
+    a, b, out, values = parts
+    batch, heads, points, width = values.shape
+    power, causal = choices
+    return [batch, heads, GROUPS, points, width, out.shape[1], a.shape[0], b.shape[0], -power if causal else power]
 
 
 def _padded(values: Tensor) -> Tensor:

@@ -12,9 +12,10 @@ cancel.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import carray, cfunc, njit
 
 from itnas.operator.plans.simd_numba import fill, lanes_of, load, store
+from itnas.operator.plans.team_numba import ARRAYS, TASKS, WORKER, array, next_task
 
 BASE = 16  # length of the runs that are summed pair by pair
 
@@ -135,20 +136,13 @@ def slope(moments, a, power, weight, partner):
     return found
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def forward(a, b, out, values, power, causal, y):
-    """y[b, h, g, i] = sum_j sum_c out_c relu(a_ic + b_jc)^power v_j over the hidden units c of group g.
+@njit
+def forward_task(a, b, out, values, power, causal, y, task):
+    """y[b, h, g, i] = sum_j sum_c out_c relu(a_ic + b_jc)^power v_j over the hidden units c of group g, for one (b, h,
+    g).
 
     a, b [B|1, H, h, N], out [H, h], values [B, H, N, D], y [B, H, G, N, D]; unit c belongs to group c mod G.
     """
-    batch, heads, groups = y.shape[:3]
-    for task in prange(batch * heads * groups):
-        forward_task(a, b, out, values, power, causal, y, task)
-
-
-@njit
-def forward_task(a, b, out, values, power, causal, y, task):
-    """One sample, head and group."""
     _, heads, groups, points, width = y.shape
     n, h, g = task // (heads * groups), task // groups % heads, task % groups
     rows, cols = a[n % a.shape[0], h], b[n % b.shape[0], h]
@@ -159,17 +153,12 @@ def forward_task(a, b, out, values, power, causal, y, task):
         combine(moments, rows[c], power, out[h, c], y[n, h, g])
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def backward(a, b, out, values, grad, power, causal, a_grad, b_grad, out_grad, values_grad):
-    """Gradients: a_grad, b_grad [B, H, h, N], out_grad [B, H, h], values_grad [B, H, G, N, D]."""
-    batch, heads, groups = values_grad.shape[:3]
-    for task in prange(batch * heads * groups):
-        backward_task(a, b, out, values, grad, power, causal, a_grad, b_grad, out_grad, values_grad, task)
-
-
 @njit
 def backward_task(a, b, out, values, grad, power, causal, a_grad, b_grad, out_grad, values_grad, task):
-    """One sample, head and group: the forward moments once more, then the same with rows and columns exchanged."""
+    """Gradients for one sample, head and group: the forward moments once more, then rows and columns exchanged.
+
+    a_grad, b_grad [B, H, h, N], out_grad [B, H, h], values_grad [B, H, G, N, D].
+    """
     _, heads, groups, points, width = values_grad.shape
     n, h, g = task // (heads * groups), task // groups % heads, task % groups
     rows, cols = a[n % a.shape[0], h], b[n % b.shape[0], h]
@@ -185,3 +174,49 @@ def backward_task(a, b, out, values, grad, power, causal, a_grad, b_grad, out_gr
         active_moments(cols[c], rows[c], pull, -1 if causal else 0, moments)
         b_grad[n, h, c] = slope(moments, cols[c], power, out[h, c], v)
         combine(moments, cols[c], power, out[h, c], values_grad[n, h, g])
+
+
+NUMBERS = 9  # batch, heads, groups, points, width, units, batch of a, batch of b, power with causality in its sign
+FORWARD_FRAME, BACKWARD_FRAME = ARRAYS + 2 * 5 + NUMBERS, ARRAYS + 2 * 9 + NUMBERS
+
+
+@njit
+def problem(frame):
+    """a, b, out, values, the shape of y, power and causality, from a frame."""
+    real = np.float64
+    sizes = frame[frame.size - NUMBERS :]
+    batch, heads, groups, points, width, units = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    a = array(frame, 0, real).reshape(sizes[6], heads, units, points)
+    b = array(frame, 1, real).reshape(sizes[7], heads, units, points)
+    out = array(frame, 2, real).reshape(heads, units)
+    values = array(frame, 3, real).reshape(batch, heads, points, width)
+    return a, b, out, values, (batch, heads, groups, points, width), abs(sizes[8]), sizes[8] < 0
+
+
+@cfunc(WORKER, cache=True)
+def forward(pointer):
+    """The tasks of one worker. Arrays: a, b, out, values, y."""
+    frame = carray(pointer, (FORWARD_FRAME,))
+    a, b, out, values, shape, power, causal = problem(frame)
+    y = array(frame, 4, np.float64).reshape(shape)
+    task = next_task(frame)
+    while task < frame[TASKS]:
+        forward_task(a, b, out, values, power, causal, y, task)
+        task = next_task(frame)
+
+
+@cfunc(WORKER, cache=True)
+def backward(pointer):
+    """The tasks of one worker. Arrays: a, b, out, values, grad, and the gradients of the first four."""
+    frame = carray(pointer, (BACKWARD_FRAME,))
+    a, b, out, values, shape, power, causal = problem(frame)
+    batch, heads, _, points, width = shape
+    grad = array(frame, 4, np.float64).reshape(batch, heads, points, width)
+    a_grad = array(frame, 5, np.float64).reshape(batch, heads, out.shape[1], points)
+    b_grad = array(frame, 6, np.float64).reshape(batch, heads, out.shape[1], points)
+    out_grad = array(frame, 7, np.float64).reshape(batch, heads, out.shape[1])
+    values_grad = array(frame, 8, np.float64).reshape(shape)
+    task = next_task(frame)
+    while task < frame[TASKS]:
+        backward_task(a, b, out, values, grad, power, causal, a_grad, b_grad, out_grad, values_grad, task)
+        task = next_task(frame)

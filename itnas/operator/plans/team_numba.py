@@ -1,0 +1,53 @@
+"""Inside a compiled worker: its frame, arrays by address, and a counter that workers share.
+
+A frame is an int64 array that describes one parallel call: how many workers have started, which task is next, how many
+tasks there are, then address and length of each array, then whatever numbers the worker needs. See `team.py`.
+"""
+
+from llvmlite import ir
+from numba import carray, njit, types
+from numba.extending import intrinsic
+
+STARTED, NEXT, TASKS, ARRAYS = 0, 1, 2, 3  # places in a frame; arrays take two each
+WORKER = types.void(types.CPointer(types.int64))
+
+
+@intrinsic
+def _pointer(typingctx, address, real):
+    """The address as a pointer to numbers of type `real`."""
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(real.dtype)(types.int64, real), codegen
+
+
+@intrinsic
+def _count(typingctx, frame, place):
+    """frame[place], which then grows by one: no two workers get the same number."""
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        one = ir.Constant(ir.IntType(64), 1)
+        return builder.atomic_rmw("add", builder.gep(data, [args[1]]), one, "monotonic")
+
+    return types.int64(frame, types.intp), codegen
+
+
+@njit
+def array(frame, number, real):
+    """The frame's array number `number`."""
+    place = ARRAYS + 2 * number
+    return carray(_pointer(frame[place], real), (frame[place + 1],))
+
+
+@njit
+def start(frame):
+    """This worker's number, from 0."""
+    return _count(frame, STARTED)
+
+
+@njit
+def next_task(frame):
+    """A task that nobody has taken yet; at least frame[TASKS] when there is none left."""
+    return _count(frame, NEXT)
