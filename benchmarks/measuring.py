@@ -40,20 +40,26 @@ def machine() -> dict[str, Any]:
     }
 
 
-def side_by_side(runs: dict[str, Run], *, seconds: float = 2.0, least: int = 5, most: int = 300) -> dict[str, float]:
-    """Median milliseconds of each run. They take turns, so that a busy moment of the machine meets all of them."""
+def side_by_side(runs: dict[str, Run], *, seconds: float = 2.0, least: int = 5, turn: float = 0.06) -> dict[str, float]:
+    """Median milliseconds of each run. They take turns of `turn` seconds, so that a busy moment meets all of them.
+
+    The first call of a turn is not counted: it finds the caches and the heap as the other run left them, which no
+    program that does one thing again and again meets.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
-        run()
-    samples: dict[str, list[float]] = {name: [] for name in runs}
     start = time.perf_counter()
-    while len(next(iter(samples.values()))) < least or (
-        time.perf_counter() - start < seconds and len(next(iter(samples.values()))) < most
-    ):
+    while min(map(len, samples.values())) < least or time.perf_counter() - start < seconds:
         for name, run in runs.items():
-            before = time.perf_counter()
             run()
-            samples[name].append(time.perf_counter() - before)
+            until = time.perf_counter() + turn
+            while True:
+                before = time.perf_counter()
+                run()
+                samples[name].append(time.perf_counter() - before)
+                if time.perf_counter() > until:
+                    break
     return {name: 1e3 * statistics.median(times) for name, times in samples.items()}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,8 +17,10 @@ from rich.table import Table
 from torch import Tensor
 
 from itnas import FactorisedKernel, IntegralTransform, MLPKernel
-from itnas.operator.kernel import KernelSpec, PairForm
+from itnas.operator.kernel import KernelSpec
 from itnas.operator.plans import PLANS
+from itnas.operator.plans.fused import evaluate, fused_arguments
+from itnas.operator.plans.fused_arguments import FusedArguments
 
 from . import poisson
 from .eager import eager_sum
@@ -64,16 +67,16 @@ def _fused_case(
     spec = MLPKernel(hidden=hidden, activation=activation, features=FEATURES)
     layer = IntegralTransform(32, heads=heads, kernel=spec, normaliser=normaliser, causal=True)
     u = torch.randn(batch, points, 32)
-    problem = layer._problem(u, layer._geometry(u, None))
-    form = problem.form
-    assert isinstance(form, PairForm)
-    grad = torch.randn_like(problem.values)
+    parts = _parts(layer, u)
+    grad = torch.randn_like(parts.values)
+
+    leaves = [part for part in vars(parts).values() if isinstance(part, Tensor) and part.requires_grad]
 
     def eager() -> None:
-        _backward(eager_sum(layer, form, problem.values), grad)
+        torch.autograd.grad(eager_sum(parts), leaves, grad)
 
     def fused() -> None:
-        _backward(PLANS["fused"](problem), grad)
+        torch.autograd.grad(evaluate(parts), leaves, grad)
 
     def whole(plan: str) -> Callable[[], None]:
         weights = torch.randn(batch, points, 32)
@@ -81,11 +84,11 @@ def _fused_case(
 
         def run() -> None:
             layer.plan = plan
-            _backward(layer(held), weights)
+            layer(held).backward(weights)
 
         return run
 
-    _same(eager_sum(layer, form, problem.values), PLANS["fused"](problem))
+    _same(eager_sum(parts), evaluate(parts))
     times = side_by_side({"eager": eager, "fused": fused, "dense layer": whole("dense"), "fused layer": whole("fused")})
     return {
         "B": batch,
@@ -101,8 +104,15 @@ def _fused_case(
     }
 
 
-def _backward(y: Tensor, grad: Tensor) -> None:
-    y.backward(grad, retain_graph=True)
+def _parts(layer: IntegralTransform, u: Tensor) -> FusedArguments:
+    """What both peers start from, as leaves: per-point parts, table and weights, each with a gradient of its own."""
+    parts = fused_arguments(layer._problem(u, layer._geometry(u, None)))
+    held = {
+        name: part.detach().requires_grad_()
+        for name, part in vars(parts).items()
+        if isinstance(part, Tensor) and part.is_floating_point() and part.numel()
+    }
+    return replace(parts, **held)
 
 
 def _same(found: Tensor, expected: Tensor, tolerance: float = 1e-3) -> None:
@@ -123,13 +133,8 @@ def _memory_run(plan: str, points: int, *, warm: bool) -> None:
     torch.manual_seed(0)
     points = 32 if warm else points
     layer = IntegralTransform(32, heads=2, kernel=MLPKernel(hidden=16, features=FEATURES), causal=True)
-    u = torch.randn(1, points, 32)
-    problem = layer._problem(u, layer._geometry(u, None))
-    assert isinstance(problem.form, PairForm)
-    if plan == "eager":
-        eager_sum(layer, problem.form, problem.values).sum().backward()
-    else:
-        PLANS[plan](problem).sum().backward()
+    parts = _parts(layer, torch.randn(1, points, 32))
+    (eager_sum if plan == "eager" else evaluate)(parts).sum().backward()
 
 
 def sorted_plan(quick: bool) -> list[dict[str, Any]]:

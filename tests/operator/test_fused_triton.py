@@ -241,9 +241,9 @@ def errors(case: Case, device: str) -> dict[str, float]:
     expected, lse = reference(dataclasses.replace(given, **leaves))
     y, found_lse = fused_triton.forward(given)
     grad = torch.randn_like(y)
-    found = fused_triton.backward(given, y, found_lse, grad)
+    found = fused_triton.backward(given, None, y, found_lse, grad)
     if device == "cuda":
-        again = fused_triton.backward(given, y, found_lse, grad)
+        again = fused_triton.backward(given, None, y, found_lse, grad)
         assert all(torch.equal(found[name], again[name]) for name in found), "gradients are not reproducible"
     wanted = {name: leaf for name, leaf in leaves.items() if name not in ("positions", "hidden", "hidden_bias")}
     assert found.keys() == wanted.keys()
@@ -304,7 +304,7 @@ def compile_all(case: Case) -> dict[str, dict[str, int]]:
         setattr(fused_triton, name, Compiled(getattr(fused_triton, name)))
     given = draw(case)
     y, lse = fused_triton.forward(given)
-    fused_triton.backward(given, y, lse, torch.zeros_like(y))
+    fused_triton.backward(given, None, y, lse, torch.zeros_like(y))
     for name in KERNELS:
         setattr(fused_triton, name, getattr(fused_triton, name).kernel)
     return stages

@@ -88,3 +88,13 @@ def test_a_dead_replica_touches_no_other() -> None:
     assert torch.isnan(y[1]).any()
     assert torch.isfinite(y[0]).all()
     assert torch.isfinite(y[2]).all()
+
+
+@pytest.mark.parametrize("plan", ["fused", "sorted"])
+def test_a_jacobian_by_vmapped_gradients(plan: str) -> None:
+    """Here only the backward pass is stacked."""
+    replicas, u, domain = stack(plan, 2, torch.float64)
+    layer, x = replicas[0], u[0]
+    found = torch.func.jacrev(lambda one: layer(one, domain).sum(1))(x)
+    layer.plan = "dense"
+    torch.testing.assert_close(found, torch.func.jacrev(lambda one: layer(one, domain).sum(1))(x), rtol=1e-9, atol=1e-9)

@@ -54,7 +54,7 @@ class Fused(Plan):
         return 300 + pairs * (0.0003 * pair_work(problem) + 0.00004 * problem.width)
 
     def __call__(self, problem: Problem) -> Tensor:
-        arguments, normaliser, measure = _arguments(problem), problem.normaliser, problem.measure
+        arguments, normaliser, measure = fused_arguments(problem), problem.normaliser, problem.measure
         if normaliser.link != "exp" and measure is not None:
             arguments = replace(arguments, values=arguments.values * measure.unsqueeze(-1))
         if normaliser.name == "sum":
@@ -66,7 +66,7 @@ class Fused(Plan):
         return y * reciprocal(visible_measure(problem)).unsqueeze(-1) if normaliser.name == "mean" else y
 
 
-def _arguments(problem: Problem) -> FusedArguments:
+def fused_arguments(problem: Problem) -> FusedArguments:
     """What the engines read, from the kernel's form."""
     form = problem.form
     assert isinstance(form, PairForm)
@@ -123,18 +123,27 @@ def evaluate(arguments: FusedArguments) -> Tensor:
 
 
 class FusedKernel:
-    """The engine for the tensors' device, as a `CompiledKernel`."""
+    """The engine for the tensors' device, as a `CompiledKernel`. One object serves one evaluation."""
 
     name = "fused"
 
+    def __init__(self) -> None:
+        self.shape: torch.Size | None = None  # of the values that `prepared` belongs to
+        self.prepared: Any = None  # what the forward pass made of the arguments, for the backward pass
+
     def forward(self, choices: Any, tensors: Tensors) -> tuple[Tensor, Tensor | None]:
         arguments = _pack(choices, tensors)
-        y, lse = _engine(arguments).forward(arguments)
+        engine = _engine(arguments)
+        self.shape, self.prepared = arguments.values.shape, engine.prepare(arguments)
+        y, lse = engine.forward(arguments, self.prepared)
         return y, lse
 
     def backward(self, choices: Any, tensors: Tensors, y: Tensor, kept: Tensor | None, grad: Tensor) -> Tensors:
         arguments = _pack(choices, tensors)
-        found = _engine(arguments).backward(arguments, y, kept, grad)
+        engine = _engine(arguments)
+        # Replicas may be folded in for the backward pass alone (a vmapped gradient): then the arguments are others.
+        prepared = self.prepared if arguments.values.shape == self.shape else engine.prepare(arguments)
+        found = engine.backward(arguments, prepared, y, kept, grad)
         return [found.get(name) for name in TENSORS]
 
 
@@ -144,5 +153,5 @@ def _pack(choices: dict[str, Any], tensors: Tensors) -> FusedArguments:
 
 
 def _engine(arguments: FusedArguments) -> Any:
-    """The module with `forward` and `backward`, imported when first needed: numba and Triton take a moment."""
+    """The module with `prepare`, `forward` and `backward`, imported when first needed: numba and Triton take a moment."""
     return importlib.import_module(ENGINES[arguments.values.device.type])

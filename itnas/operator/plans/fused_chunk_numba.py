@@ -4,7 +4,21 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from itnas.operator.plans.simd_numba import at, cos, erf, exp, fill, lanes_of, load, relu, root, sin, step, store
+from itnas.operator.plans.simd_numba import (
+    address,
+    at,
+    cos,
+    erf,
+    exp,
+    fill,
+    lanes_of,
+    load,
+    relu,
+    root,
+    sin,
+    step,
+    store,
+)
 
 IDENTITY, RELU, RELU2, SILU, GELU, SIN = range(6)
 LINK_IDENTITY, LINK_SIGMOID, LINK_SOFTMAX = range(3)
@@ -151,6 +165,29 @@ def gather_table(inputs, sizes, h, i, j, gathered):
     return False, base
 
 
+@njit(_nrt=False)
+def per_point(width, row, col, padded, z):
+    """z_c = row_c + col_c."""
+    for c in range(width):
+        store(z, c * lanes_of(z), load(col, c * padded) + at(row, c))
+
+
+@njit(_nrt=False)
+def per_point_and_offset(width, row, col, padded, offset, stride, z):
+    """z_c = row_c + col_c + offset_c."""
+    for c in range(width):
+        store(z, c * lanes_of(z), load(col, c * padded) + load(offset, c * stride) + at(row, c))
+
+
+@njit(_nrt=False)
+def add_channel(width, channel, weight, z):
+    """z_c += w_c channel."""
+    value = load(channel, 0)
+    for c in range(width):
+        place = c * lanes_of(z)
+        store(z, place, load(z, place) + value * at(weight, c))
+
+
 @njit(forceinline=True, _nrt=False)
 def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
     """k of point i with the chunk at j. Leaves each layer's activations and derivatives in `value` and `slope`."""
@@ -162,16 +199,16 @@ def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
     row = ((b * sizes.row_batch * sizes.heads + h) * sizes.points + i) * width
     col = (b * sizes.col_batch * sizes.heads + h) * width * sizes.padded + j
     weight = h * sizes.channels * width
-    first = load(channels, 0) if sizes.channels > 0 else fill(value, 0.0)
-    for c in range(width):
-        z = load(inputs.col, col + c * sizes.padded) + at(inputs.row, row + c)
-        if sizes.table > 0:
-            z = z + (load(inputs.table, table + c * sizes.table) if direct else load(gathered, c * lanes))
-        if sizes.channels > 0:
-            z = z + first * at(inputs.weight, weight + c)
-        for m in range(1, sizes.channels):
-            z = z + load(channels, m * lanes) * at(inputs.weight, weight + m * width + c)
-        store(value, c * lanes, z)
+    rows, cols, target = address(inputs.row, row), address(inputs.col, col), address(value, 0)
+    offsets, stride = address(gathered, 0), lanes
+    if direct:
+        offsets, stride = address(inputs.table, table), sizes.table
+    if sizes.table > 0:
+        per_point_and_offset(width, rows, cols, sizes.padded, offsets, stride, target)
+    else:
+        per_point(width, rows, cols, sizes.padded, target)
+    for m in range(sizes.channels):
+        add_channel(width, address(channels, m * lanes), address(inputs.weight, weight + m * width), target)
     activate(sizes.activation, value, slope, 0, width)
     for layer in range(sizes.depth - 1):
         bias = (h * (sizes.depth - 1) + layer) * width

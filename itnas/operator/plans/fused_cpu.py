@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from itnas.operator.plans import fused_workers_numba as workers
 from itnas.operator.plans.fused_arguments import FusedArguments
 from itnas.operator.plans.fused_chunk_numba import Inputs, Sizes
 from itnas.operator.plans.fused_numba import Gradients, workspace
-from itnas.operator.plans.team import run_tasks
+from itnas.operator.plans.team import compiled_workers, run_tasks
 
 ACTIVATIONS = {"identity": 0, "relu": 1, "relu2": 2, "silu": 3, "gelu": 4, "sin": 5}
 LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
@@ -20,15 +19,16 @@ LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
 # alone: then sums are added in the same order however many samples, replicas or threads there are.
 ROWS_PER_TASK = 512
 LANES = {torch.float32: 16, torch.float64: 8}
+_workers = compiled_workers("fused_workers_numba")
 WORKERS = {
-    torch.float32: (workers.forward_float32, workers.backward_float32),
-    torch.float64: (workers.forward_float64, workers.backward_float64),
+    torch.float32: (_workers.forward_float32, _workers.backward_float32),
+    torch.float64: (_workers.forward_float64, _workers.backward_float64),
 }
 
 
-def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
+def forward(arguments: FusedArguments, prepared: tuple[Inputs, Sizes]) -> tuple[Tensor, Tensor | None]:
     """y [B, H, N, D], and for softmax the log of the denominator [B, H, N]."""
-    inputs, sizes = _flatten(arguments)
+    inputs, sizes = prepared
     values = arguments.values
     y = values.new_empty(values.shape)
     softmax = arguments.link == "softmax"
@@ -38,9 +38,11 @@ def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
     return y, lse if softmax else None
 
 
-def backward(arguments: FusedArguments, y: Tensor, lse: Tensor | None, grad: Tensor) -> dict[str, Tensor]:
+def backward(
+    arguments: FusedArguments, prepared: tuple[Inputs, Sizes], y: Tensor, lse: Tensor | None, grad: Tensor
+) -> dict[str, Tensor]:
     """The gradient of each floating-point field but positions, in the shape of the field."""
-    inputs, sizes = _flatten(arguments)
+    inputs, sizes = prepared
     tasks = sizes.batch * sizes.heads * sizes.splits
     grad = grad.contiguous()
     softmax = arguments.link == "softmax"
@@ -89,8 +91,8 @@ def _two_floats(part: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.stack([high, (part - high.double()).to(dtype)], -2)
 
 
-def _flatten(arguments: FusedArguments) -> tuple[Any, Any]:
-    """The engine's inputs: contiguous, points last and padded, weights of all channels in one array."""
+def prepare(arguments: FusedArguments) -> tuple[Inputs, Sizes]:
+    """The workers' inputs: contiguous, points last and padded, weights of all channels in one array."""
     values, row, table = arguments.values, arguments.row, arguments.table
     batch, heads, points, width = values.shape
     hidden, dtype, lanes = row.shape[-1], values.dtype, LANES[values.dtype]
@@ -169,7 +171,8 @@ def _shape(arguments: FusedArguments, sizes: Any, sums: dict[str, Tensor]) -> di
     batch, heads, points, hidden = sizes.batch, sizes.heads, sizes.points, sizes.hidden
 
     def over_splits(name: str, *shape: int) -> Tensor:
-        return sums[name].view(batch, heads, sizes.splits, *shape).sum(2)
+        split = sums[name].view(batch, heads, sizes.splits, *shape)
+        return split[:, :, 0] if sizes.splits == 1 else split.sum(2)
 
     found: dict[str, Tensor] = {
         "values": over_splits("values", sizes.width, sizes.padded)[..., :points].transpose(2, 3),

@@ -18,7 +18,18 @@ import numpy as np
 from numba import njit
 
 from itnas.operator.plans.fused_chunk_numba import LINK_SIGMOID, LINK_SOFTMAX, Flat, evaluate
-from itnas.operator.plans.simd_numba import accumulate, at, exp, fill, first_lanes, lanes_of, load, store, total
+from itnas.operator.plans.simd_numba import (
+    accumulate,
+    address,
+    at,
+    exp,
+    fill,
+    first_lanes,
+    lanes_of,
+    load,
+    store,
+    total,
+)
 
 
 class Gradients(NamedTuple):
@@ -40,6 +51,9 @@ class Gradients(NamedTuple):
     values: Flat  # [T, D, N+]
 
 
+GAP = 1024  # numbers between two threads' memory: neighbouring cache lines that both write slow each other down
+
+
 @njit(_nrt=False)
 def workspace(sizes, lanes):
     """Numbers of working memory that a thread needs for either pass."""
@@ -47,7 +61,7 @@ def workspace(sizes, lanes):
     units = 2 * layers + 5 + (layers - 1) * (1 + sizes.hidden) + sizes.channels
     backward_needs = (units * sizes.hidden + wide + 2 * sizes.channels) * lanes
     forward_needs = (3 * layers * sizes.hidden + sizes.channels + sizes.width) * lanes + sizes.padded
-    return max(backward_needs, forward_needs)
+    return max(backward_needs, forward_needs) + GAP
 
 
 @njit(_nrt=False)
@@ -148,9 +162,15 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
                 accumulate(gradients.shift, task * sizes.padded + j, k_pull)
             k_sum = k_sum + k_pull
             last = (layers - 1) * width
-            for c in range(width):
-                accumulate(out_sums, c * lanes, load(value, (last + c) * lanes) * k_pull)
-                store(pull, c * lanes, load(slope, (last + c) * lanes) * k_pull * at(inputs.out, h * width + c))
+            through_output(
+                width,
+                k_pull,
+                address(value, last * lanes),
+                address(slope, last * lanes),
+                address(inputs.out, h * width),
+                address(out_sums, 0),
+                address(pull, 0),
+            )
             for layer in range(layers - 2, -1, -1):
                 through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums)
             first_layer_pull(
@@ -196,36 +216,62 @@ def through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sum
         store(pull, e * lanes, load(below, e * lanes) * load(slope, (layer * width + e) * lanes))
 
 
+@njit(_nrt=False)
+def through_output(width, k_pull, value, slope, out, out_sums, pull):
+    """Through k = out . act(z): add up the gradient of `out`, leave that of z in `pull`."""
+    for c in range(width):
+        place = c * lanes_of(pull)
+        accumulate(out_sums, place, load(value, place) * k_pull)
+        store(pull, place, load(slope, place) * k_pull * at(out, c))
+
+
 @njit(forceinline=True, _nrt=False)
 def first_layer_pull(inputs, sizes, task, h, i, j, channels, channel_pull, pull, row_sums, weight_sums, gradients):
     """Share the gradient of the first layer's output between row, column, table and channels."""
     lanes, width = lanes_of(pull), sizes.hidden
-    consecutive = at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1
-    table = task * width * sizes.table + sizes.table_centre - at(inputs.code, i)
-    weight = h * sizes.channels * width
-    for m in range(1, sizes.channels):
-        store(channel_pull, m * lanes, fill(pull, 0.0))
-    first, first_pull = fill(pull, 0.0), fill(pull, 0.0)
-    if sizes.channels > 0:
-        first = load(channels, 0)
-    for c in range(width):
-        s = load(pull, c * lanes)
-        accumulate(row_sums, c * lanes, s)
-        accumulate(gradients.col, (task * width + c) * sizes.padded + j, s)
-        if sizes.channels > 0:
-            accumulate(weight_sums, c * lanes, first * s)
-            first_pull = first_pull + s * at(inputs.weight, weight + c)
-        for m in range(1, sizes.channels):
-            accumulate(weight_sums, (m * width + c) * lanes, load(channels, m * lanes) * s)
-            accumulate(channel_pull, m * lanes, s * at(inputs.weight, weight + m * width + c))
-        if sizes.table > 0:
-            if consecutive:
-                accumulate(gradients.table, table + c * sizes.table + at(inputs.code, j), s)
-            else:
+    pulled = address(pull, 0)
+    to_points(
+        width, pulled, address(row_sums, 0), address(gradients.col, task * width * sizes.padded + j), sizes.padded
+    )
+    for m in range(sizes.channels):
+        weight = address(inputs.weight, (h * sizes.channels + m) * width)
+        sums = address(weight_sums, m * width * lanes)
+        store(channel_pull, m * lanes, to_channel(width, pulled, load(channels, m * lanes), weight, sums))
+    if sizes.table > 0:
+        table = task * width * sizes.table + sizes.table_centre - at(inputs.code, i)
+        if at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1:
+            to_offsets(width, pulled, address(gradients.table, table + at(inputs.code, j)), sizes.table)
+        else:
+            for c in range(width):
                 for lane in range(lanes):
                     gradients.table[table + c * sizes.table + inputs.code[j + lane]] += pull[c * lanes + lane]
-    if sizes.channels > 0:
-        store(channel_pull, 0, first_pull)
+
+
+@njit(_nrt=False)
+def to_points(width, pull, row_sums, col, padded):
+    """Add the gradient of z to the row's sums and to the columns."""
+    for c in range(width):
+        s = load(pull, c * lanes_of(pull))
+        accumulate(row_sums, c * lanes_of(pull), s)
+        accumulate(col, c * padded, s)
+
+
+@njit(_nrt=False)
+def to_offsets(width, pull, table, stride):
+    """Add the gradient of z to consecutive entries of the table."""
+    for c in range(width):
+        accumulate(table, c * stride, load(pull, c * lanes_of(pull)))
+
+
+@njit(_nrt=False)
+def to_channel(width, pull, channel, weight, sums):
+    """The gradient of one pair channel; that of its weights is added to `sums`."""
+    back = channel * 0.0
+    for c in range(width):
+        s = load(pull, c * lanes_of(pull))
+        accumulate(sums, c * lanes_of(pull), channel * s)
+        back = back + s * at(weight, c)
+    return back
 
 
 @njit(forceinline=True, _nrt=False)

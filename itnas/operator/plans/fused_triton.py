@@ -60,7 +60,11 @@ class Laid(NamedTuple):
         return self.batch * self.sizes.heads * _blocks(self.sizes.points)
 
 
-def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
+def prepare(arguments: FusedArguments) -> None:
+    """Nothing: the kernels read the tensors as they are."""
+
+
+def forward(arguments: FusedArguments, prepared: None = None) -> tuple[Tensor, Tensor | None]:
     """y [B, H, N, D], and for softmax log sum_j exp(k_ij) [B, H, N], minus infinity where nothing is visible."""
     laid = _lay_out(arguments)
     y = torch.empty(arguments.values.shape, dtype=arguments.values.dtype, device=arguments.values.device)
@@ -69,7 +73,9 @@ def forward(arguments: FusedArguments) -> tuple[Tensor, Tensor | None]:
     return y, lse
 
 
-def backward(arguments: FusedArguments, y: Tensor, lse: Tensor | None, grad: Tensor) -> dict[str, Tensor]:
+def backward(
+    arguments: FusedArguments, prepared: None, y: Tensor, lse: Tensor | None, grad: Tensor
+) -> dict[str, Tensor]:
     """Gradients by field, each with the shape and dtype of its field; positions get none."""
     fields = {name: field for name in DIFFERENTIABLE if (field := getattr(arguments, name)) is not None}
     if not arguments.values.numel():

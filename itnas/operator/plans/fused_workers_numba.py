@@ -7,7 +7,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from itnas.operator.plans.fused_chunk_numba import Inputs, Sizes
 from itnas.operator.plans.fused_numba import Gradients, backward_task, forward_task, workspace
 from itnas.operator.plans.simd_numba import lanes_of
-from itnas.operator.plans.team_numba import ARRAYS, TASKS, WORKER, array, next_task, start
+from itnas.operator.plans.team_numba import ARRAYS, WORKER, array, next_block, start
 
 SIZES = len(Sizes._fields)
 FORWARD_FRAME = ARRAYS + 2 * (len(Inputs._fields) + 3) + SIZES
@@ -44,10 +44,11 @@ def forward(frame, real):
     work, y, lse = array(frame, 15, real), array(frame, 16, real), array(frame, 17, real)
     row = workspace(sizes, lanes_of(y))
     mine = start(frame) * row
-    task = next_task(frame)
-    while task < frame[TASKS]:
-        forward_task(inputs, sizes, work[mine : mine + row], y, lse, task)
-        task = next_task(frame)
+    first, last = next_block(frame)
+    while first < last:
+        for task in range(first, last):
+            forward_task(inputs, sizes, work[mine : mine + row], y, lse, task)
+        first, last = next_block(frame)
 
 
 @njit
@@ -75,10 +76,11 @@ def backward(frame, real):
     )
     row = workspace(sizes, lanes_of(grad))
     mine = start(frame) * row
-    task = next_task(frame)
-    while task < frame[TASKS]:
-        backward_task(inputs, sizes, work[mine : mine + row], grad, dots, lse, gradients, task)
-        task = next_task(frame)
+    first, last = next_block(frame)
+    while first < last:
+        for task in range(first, last):
+            backward_task(inputs, sizes, work[mine : mine + row], grad, dots, lse, gradients, task)
+        first, last = next_block(frame)
 
 
 @cfunc(WORKER, cache=True)

@@ -41,9 +41,31 @@ def _constant(vector, value):
     return ir.Constant(_llvm(vector), [float(value)] * vector.lanes)
 
 
+def _element(context, builder, array_type, array, index):
+    data = (
+        array
+        if isinstance(array_type, types.CPointer)
+        else context.make_array(array_type)(context, builder, array).data
+    )
+    return builder.gep(data, [index])
+
+
 def _pointer(context, builder, array_type, array, index):
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _llvm(Vector(array_type.dtype)).as_pointer())
+    place = _element(context, builder, array_type, array, index)
+    return builder.bitcast(place, _llvm(Vector(array_type.dtype)).as_pointer())
+
+
+@intrinsic
+def address(typingctx, array, index):
+    """A pointer to array[index]; `load`, `store`, `at` and the rest take it in an array's place.
+
+    Hot loops that go through several arrays use pointers: an array is seven machine words, and registers are few.
+    """
+
+    def codegen(context, builder, signature, args):
+        return _element(context, builder, signature.args[0], args[0], args[1])
+
+    return types.CPointer(array.dtype)(array, types.intp), codegen
 
 
 def _bytes(array_type):
@@ -66,8 +88,7 @@ def at(typingctx, array, index):
     """array[index], for an index that is never negative: plain indexing would test for that each time."""
 
     def codegen(context, builder, signature, args):
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load(builder.gep(data, [args[1]]))
+        return builder.load(_element(context, builder, signature.args[0], args[0], args[1]))
 
     return array.dtype(array, types.intp), codegen
 

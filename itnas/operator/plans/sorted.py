@@ -16,7 +16,7 @@ from itnas.operator.kernel import MLPKernelModule, PairForm
 from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, register
 from itnas.operator.plans.compiled import Tensors, run
-from itnas.operator.plans.team import run_tasks
+from itnas.operator.plans.team import compiled_workers, run_tasks
 from itnas.operator.plans.visible import visible_measure
 from itnas.operator.quadrature import Full
 
@@ -75,8 +75,7 @@ class SortedKernel:
     name = "sorted"
 
     def forward(self, choices: Any, tensors: Tensors) -> tuple[Tensor, Tensor | None]:
-        from itnas.operator.plans import sorted_numba as engine
-
+        engine = compiled_workers("sorted_numba")
         parts = _arrays(tensors)
         batch, heads, points, width = parts[3].shape
         y = parts[3].new_empty(batch, heads, GROUPS, points, width)
@@ -84,8 +83,7 @@ class SortedKernel:
         return y.sum(2)[..., : _width(tensors)], None
 
     def backward(self, choices: Any, tensors: Tensors, y: Tensor, kept: Tensor | None, grad: Tensor) -> Tensors:
-        from itnas.operator.plans import sorted_numba as engine
-
+        engine = compiled_workers("sorted_numba")
         parts = _arrays(tensors)
         out, values = parts[2:]
         batch, heads, points, width = values.shape

@@ -15,7 +15,7 @@ import numpy as np
 from numba import carray, cfunc, njit
 
 from itnas.operator.plans.simd_numba import fill, lanes_of, load, store
-from itnas.operator.plans.team_numba import ARRAYS, TASKS, WORKER, array, next_task
+from itnas.operator.plans.team_numba import ARRAYS, WORKER, array, next_block
 
 BASE = 16  # length of the runs that are summed pair by pair
 
@@ -199,10 +199,11 @@ def forward(pointer):
     frame = carray(pointer, (FORWARD_FRAME,))
     a, b, out, values, shape, power, causal = problem(frame)
     y = array(frame, 4, np.float64).reshape(shape)
-    task = next_task(frame)
-    while task < frame[TASKS]:
-        forward_task(a, b, out, values, power, causal, y, task)
-        task = next_task(frame)
+    first, last = next_block(frame)
+    while first < last:
+        for task in range(first, last):
+            forward_task(a, b, out, values, power, causal, y, task)
+        first, last = next_block(frame)
 
 
 @cfunc(WORKER, cache=True)
@@ -216,7 +217,8 @@ def backward(pointer):
     b_grad = array(frame, 6, np.float64).reshape(batch, heads, out.shape[1], points)
     out_grad = array(frame, 7, np.float64).reshape(batch, heads, out.shape[1])
     values_grad = array(frame, 8, np.float64).reshape(shape)
-    task = next_task(frame)
-    while task < frame[TASKS]:
-        backward_task(a, b, out, values, grad, power, causal, a_grad, b_grad, out_grad, values_grad, task)
-        task = next_task(frame)
+    first, last = next_block(frame)
+    while first < last:
+        for task in range(first, last):
+            backward_task(a, b, out, values, grad, power, causal, a_grad, b_grad, out_grad, values_grad, task)
+        first, last = next_block(frame)

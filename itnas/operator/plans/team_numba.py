@@ -1,14 +1,15 @@
 """Inside a compiled worker: its frame, arrays by address, and a counter that workers share.
 
-A frame is an int64 array that describes one parallel call: how many workers have started, which task is next, how many
-tasks there are, then address and length of each array, then whatever numbers the worker needs. See `team.py`.
+A frame is an int64 array that describes one parallel call: how many workers have started, which block of tasks is
+next, how many tasks there are, then address and length of each array, then whatever numbers the worker needs. See
+`team.py`.
 """
 
 from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
-STARTED, NEXT, TASKS, ARRAYS = 0, 1, 2, 3  # places in a frame; arrays take two each
+STARTED, NEXT, TASKS, BLOCK, ARRAYS = 0, 1, 2, 3, 4  # places in a frame; arrays take two each
 WORKER = types.void(types.CPointer(types.int64))
 
 
@@ -48,6 +49,7 @@ def start(frame):
 
 
 @njit
-def next_task(frame):
-    """A task that nobody has taken yet; at least frame[TASKS] when there is none left."""
-    return _count(frame, NEXT)
+def next_block(frame):
+    """The first and the last + 1 of some tasks that nobody has taken yet; an empty range when there are none left."""
+    first = min(_count(frame, NEXT) * frame[BLOCK], frame[TASKS])
+    return first, min(first + frame[BLOCK], frame[TASKS])
