@@ -153,5 +153,5 @@ def _pack(choices: dict[str, Any], tensors: Tensors) -> FusedArguments:
 
 
 def _engine(arguments: FusedArguments) -> Any:
-    """The module with `prepare`, `forward` and `backward`, imported when first needed: numba and Triton take a moment."""
+    """The module with `prepare`, `forward` and `backward`, imported when first needed."""
     return importlib.import_module(ENGINES[arguments.values.device.type])

@@ -180,6 +180,14 @@ def per_point_and_offset(width, row, col, padded, offset, stride, z):
 
 
 @njit(_nrt=False)
+def per_point_offset_and_channel(width, row, col, padded, offset, stride, channel, weight, z):
+    """z_c = row_c + col_c + offset_c + w_c channel, the usual case in one pass."""
+    for c in range(width):
+        pair = load(offset, c * stride) + channel * at(weight, c)
+        store(z, c * lanes_of(z), load(col, c * padded) + at(row, c) + pair)
+
+
+@njit(_nrt=False)
 def add_channel(width, channel, weight, z):
     """z_c += w_c channel."""
     value = load(channel, 0)
@@ -203,11 +211,17 @@ def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
     offsets, stride = address(gathered, 0), lanes
     if direct:
         offsets, stride = address(inputs.table, table), sizes.table
-    if sizes.table > 0:
+    done = 0
+    if sizes.table > 0 and sizes.channels > 0:
+        done, weights = 1, address(inputs.weight, weight)
+        per_point_offset_and_channel(
+            width, rows, cols, sizes.padded, offsets, stride, load(channels, 0), weights, target
+        )
+    elif sizes.table > 0:
         per_point_and_offset(width, rows, cols, sizes.padded, offsets, stride, target)
     else:
         per_point(width, rows, cols, sizes.padded, target)
-    for m in range(sizes.channels):
+    for m in range(done, sizes.channels):
         add_channel(width, address(channels, m * lanes), address(inputs.weight, weight + m * width), target)
     activate(sizes.activation, value, slope, 0, width)
     for layer in range(sizes.depth - 1):

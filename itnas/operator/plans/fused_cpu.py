@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from itnas.operator.plans.fused_arguments import FusedArguments
 from itnas.operator.plans.fused_chunk_numba import Inputs, Sizes
@@ -63,7 +62,7 @@ def backward(
         "shift": tasks * sizes.padded * (arguments.shift is not None),
         "values": tasks * sizes.width * sizes.padded,
     }
-    sums = {name: grad.new_zeros(length) for name, length in lengths.items()}
+    sums = {name: grad.new_empty(length) for name, length in lengths.items()}
     kept = dots if lse is None else lse.contiguous()
     arrays = [*inputs, _workspace(sizes, grad), grad, dots, kept, *Gradients(**sums)]
     run_tasks(WORKERS[grad.dtype][1], tasks, arrays, sizes)
@@ -80,8 +79,19 @@ def _flat(part: Tensor) -> Tensor:
 
 
 def _point_last(part: Tensor, padded: int) -> Tensor:
-    """[.., N, d] -> [.., d, padded]."""
-    return pad(part.transpose(-1, -2), (0, padded - part.shape[-2]))
+    """[.., N, d] -> [.., d, padded], contiguous, in one copy."""
+    return _padded(part.transpose(-1, -2), padded)
+
+
+def _padded(part: Tensor, length: int) -> Tensor:
+    """[.., N] -> [.., length], contiguous, zeros behind."""
+    points = part.shape[-1]
+    if points == length:
+        return part.contiguous()
+    padded = part.new_empty(*part.shape[:-1], length)
+    padded[..., :points] = part
+    padded[..., points:] = 0
+    return padded
 
 
 def _two_floats(part: Tensor, dtype: torch.dtype) -> Tensor:
@@ -120,18 +130,18 @@ def prepare(arguments: FusedArguments) -> tuple[Inputs, Sizes]:
     inputs = Inputs(
         row=_flat(row),
         col=_flat(_point_last(arguments.col, padded)),
-        table=_flat(empty if table is None else pad(table[0].flip(1).transpose(1, 2), (0, lanes))),
+        table=_flat(empty if table is None else _padded(table[0].flip(1).transpose(1, 2), table.shape[2] + lanes)),
         code=_flat(code),
         query=_flat(empty if arguments.query is None else arguments.query),
         key=_flat(empty if arguments.key is None else _point_last(arguments.key.flatten(3), padded)),
-        place=_flat(empty if place is None else pad(place, (0, padded - points))),
-        clock=_flat(empty if clock is None else pad(clock, (0, padded - points))),
+        place=_flat(empty if place is None else _padded(place, padded)),
+        clock=_flat(empty if clock is None else _padded(clock, padded)),
         weight=_flat(weight),
         hidden=_flat(arguments.hidden),
         hidden_bias=_flat(arguments.hidden_bias),
         out=_flat(arguments.out),
         out_bias=_flat(arguments.out_bias),
-        shift=_flat(empty if shift is None else pad(shift, (0, padded - points))),
+        shift=_flat(empty if shift is None else _padded(shift, padded)),
         values=_flat(_point_last(values, padded)),
     )
     sizes = Sizes(

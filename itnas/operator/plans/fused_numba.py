@@ -124,13 +124,15 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
     lanes, width, wide = lanes_of(grad), sizes.hidden, sizes.products * sizes.product_dim
     layers = max(sizes.depth, 1)
     unit = width * lanes
-    work[: workspace(sizes, lanes)] = 0.0
+    clear(address(work, 0), workspace(sizes, lanes), fill(work, 0.0))
+    clear_sums(sizes, gradients, task)
     value, slope, rest = work[: layers * unit], work[layers * unit : 2 * layers * unit], work[2 * layers * unit :]
     gathered, pull, below, rest = rest[:unit], rest[unit : 2 * unit], rest[2 * unit : 3 * unit], rest[3 * unit :]
-    row_sums, out_sums, rest = rest[:unit], rest[unit : 2 * unit], rest[2 * unit :]
+    # The first three stand one behind the other: one pointer reaches them all.
+    sums, row_sums, out_sums, weight_sums = rest, rest[:unit], rest[unit : 2 * unit], rest[2 * unit :]
+    weight_sums, rest = weight_sums[: sizes.channels * unit], weight_sums[sizes.channels * unit :]
     bias_sums, rest = rest[: (layers - 1) * unit], rest[(layers - 1) * unit :]
     hidden_sums, rest = rest[: (layers - 1) * width * unit], rest[(layers - 1) * width * unit :]
-    weight_sums, rest = rest[: sizes.channels * unit], rest[sizes.channels * unit :]
     query_sums, rest = rest[: wide * lanes], rest[wide * lanes :]
     channels, channel_pull = rest[: sizes.channels * lanes], rest[sizes.channels * lanes : 2 * sizes.channels * lanes]
     k_sum = fill(grad, 0.0)
@@ -161,21 +163,40 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
             if inputs.shift.size > 0:
                 accumulate(gradients.shift, task * sizes.padded + j, k_pull)
             k_sum = k_sum + k_pull
-            last = (layers - 1) * width
-            through_output(
-                width,
-                k_pull,
-                address(value, last * lanes),
-                address(slope, last * lanes),
-                address(inputs.out, h * width),
-                address(out_sums, 0),
-                address(pull, 0),
-            )
-            for layer in range(layers - 2, -1, -1):
-                through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums)
-            first_layer_pull(
-                inputs, sizes, task, h, i, j, channels, channel_pull, pull, row_sums, weight_sums, gradients
-            )
+            consecutive = at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1
+            if layers == 1 and sizes.channels == 1 and sizes.table > 0 and consecutive:
+                table = task * width * sizes.table + sizes.table_centre - at(inputs.code, i) + at(inputs.code, j)
+                back = through_usual(
+                    width,
+                    k_pull,
+                    load(channels, 0),
+                    address(value, 0),
+                    address(slope, 0),
+                    address(inputs.out, h * width),
+                    address(inputs.weight, h * width),
+                    address(sums, 0),
+                    address(gradients.col, task * width * sizes.padded + j),
+                    sizes.padded,
+                    address(gradients.table, table),
+                    sizes.table,
+                )
+                store(channel_pull, 0, back)
+            else:
+                last = (layers - 1) * width
+                through_output(
+                    width,
+                    k_pull,
+                    address(value, last * lanes),
+                    address(slope, last * lanes),
+                    address(inputs.out, h * width),
+                    address(out_sums, 0),
+                    address(pull, 0),
+                )
+                for layer in range(layers - 2, -1, -1):
+                    through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums)
+                first_layer_pull(
+                    inputs, sizes, task, h, i, j, channels, channel_pull, pull, row_sums, weight_sums, gradients
+                )
             for m in range(sizes.products):
                 for e in range(m * sizes.product_dim, (m + 1) * sizes.product_dim):
                     p_pull = load(channel_pull, m * lanes)
@@ -214,6 +235,49 @@ def through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sum
             accumulate(below, e * lanes, s * weight)
     for e in range(width):
         store(pull, e * lanes, load(below, e * lanes) * load(slope, (layer * width + e) * lanes))
+
+
+@njit(_nrt=False)
+def clear(numbers, count, zero):
+    """Zeros, in whole vectors."""
+    for place in range(0, count, lanes_of(numbers)):
+        store(numbers, place, zero)
+
+
+@njit(_nrt=False)
+def clear_sums(sizes, gradients, task):
+    """Zeros where the task adds up: the memory comes as it was left, and is warm when the task begins."""
+    padded, zero = sizes.padded, fill(gradients.col, 0.0)
+    wide = sizes.products * sizes.product_dim
+    clear(address(gradients.col, task * sizes.hidden * padded), sizes.hidden * padded, zero)
+    clear(address(gradients.key, task * wide * padded), wide * padded, zero)
+    clear(address(gradients.values, task * sizes.width * padded), sizes.width * padded, zero)
+    for place in range(task * sizes.hidden * sizes.table, (task + 1) * sizes.hidden * sizes.table):
+        gradients.table[place] = 0.0
+    if gradients.shift.size > 0:
+        clear(address(gradients.shift, task * padded), padded, zero)
+    if sizes.ticking > 0:
+        clear(address(gradients.clock_col, task * padded), padded, zero)
+
+
+@njit(_nrt=False)
+def through_usual(width, k_pull, channel, value, slope, out, weight, sums, col, padded, table, stride):
+    """Depth 0 or 1, one channel and a table, the usual case in one pass; returns the gradient of the channel.
+
+    `sums` holds those of row, `out` and weight one behind the other.
+    """
+    back = channel * 0.0
+    unit = width * lanes_of(value)
+    for c in range(width):
+        place = c * lanes_of(value)
+        s = load(slope, place) * k_pull * at(out, c)
+        accumulate(sums, place, s)
+        accumulate(sums, place + unit, load(value, place) * k_pull)
+        accumulate(sums, place + 2 * unit, channel * s)
+        accumulate(col, c * padded, s)
+        accumulate(table, c * stride, s)
+        back = back + s * at(weight, c)
+    return back
 
 
 @njit(_nrt=False)
