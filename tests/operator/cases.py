@@ -6,8 +6,9 @@ from torch import Tensor
 from itnas import IntegralTransform
 from itnas.operator import Domain
 
-# Relative to the largest entry of each tensor. Softmax makes some gradients vanish; what is left of those is rounding,
-# and is measured against a thousandth of the largest gradient of all.
+# Relative to the largest entry of each tensor. Softmax makes some gradients exactly 0 (a bias shifts every logit of a
+# row): what is left of those is the rounding of a sum over all pairs, and is measured against a hundredth of the
+# largest gradient.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-4}
 
 
@@ -30,7 +31,7 @@ def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance
     for name, reference in expected.items():
         assert torch.isfinite(found[name]).all(), f"{what}: {name} is not finite"
         if reference.numel():
-            error = (found[name] - reference).abs().max() / reference.abs().max().clamp_min(1e-3 * largest + 1e-12)
+            error = (found[name] - reference).abs().max() / reference.abs().max().clamp_min(1e-2 * largest + 1e-12)
             assert error <= tolerance, f"{what}: {name} is off by {float(error):.1e}"
 
 
