@@ -28,12 +28,6 @@ if TYPE_CHECKING:
         Window,
     )
 
-_OPERATOR = (
-    "Cloud", "Domain", "FactorisedKernel", "Full", "Graph", "Grid", "Importance",
-    "IntegralTransform", "MLPKernel", "MonteCarlo", "Sequence", "Set", "Window",
-)  # fmt: skip
-_HOME = dict.fromkeys(_OPERATOR, "itnas.operator")
-
 __all__ = [
     "Cloud",
     "Domain",
@@ -51,6 +45,8 @@ __all__ = [
     "__version__",
     "recover",
 ]
+
+_HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", "recover")}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,12 @@
 """The documentation holds: its code runs, its links lead somewhere, and it leaves no plan, folder or target out."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+
+from benchmarks import tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -39,6 +42,12 @@ def test_the_readme_names_every_module_of_the_tree() -> None:
     for folder in (ROOT / "itnas").iterdir():
         if folder.is_dir() and (folder / "__init__.py").is_file():
             assert f"{folder.name}/" in text, f"README.md does not mention itnas/{folder.name}"
+
+
+def test_measured_tables_are_those_of_the_committed_results() -> None:
+    measured = json.loads(tables.RESULTS.read_text())
+    for page in tables.PAGES:
+        assert page.read_text() == tables.filled(page.read_text(), measured), "run `python -m benchmarks.tables`"
 
 
 def test_make_help_lists_every_target() -> None:

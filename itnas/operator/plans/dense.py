@@ -29,7 +29,7 @@ class Dense(Plan):
     def cost(self, problem: Problem) -> float:
         pairs = problem.heads * problem.length**2
         per_kernel = problem.kernel_batch * 0.004 * pair_work(problem)
-        return 150 + pairs * (per_kernel + problem.batch * 0.0001 * problem.width)
+        return 500 + pairs * (per_kernel + problem.batch * 0.0001 * problem.width)
 
     def __call__(self, problem: Problem) -> Tensor:
         kernel, values = effective_kernel(problem), problem.values
@@ -44,6 +44,8 @@ def pair_work(problem: Problem) -> float:
     """How much one pair costs, in units of one hidden unit of a kernel MLP: what pairwise plans are proportional to."""
     kernel = problem.kernel
     if isinstance(kernel, MLPKernelModule):
-        return kernel.spec.hidden * max(kernel.spec.layers, 1) if kernel.spec.layers else 2
+        products = kernel.spec.products * kernel.spec.product_dim if "product" in kernel.features else 0
+        hidden, layers = kernel.spec.hidden, kernel.spec.layers
+        return 1 + products / 2 + hidden * min(layers, 1) + hidden**2 / 4 * max(layers - 1, 0)
     assert isinstance(kernel, FactorisedKernelModule)
     return 0.1 * kernel.spec.rank if kernel.rate is None else kernel.spec.rank

@@ -51,7 +51,7 @@ class Fused(Plan):
 
     def cost(self, problem: Problem) -> float:
         pairs = problem.batch * problem.heads * problem.length**2 * (0.55 if problem.causal else 1.0)
-        return 300 + pairs * (0.0003 * pair_work(problem) + 0.00004 * problem.width)
+        return 1000 + pairs * (0.0004 * pair_work(problem) + 0.00005 * problem.width)
 
     def __call__(self, problem: Problem) -> Tensor:
         arguments, normaliser, measure = fused_arguments(problem), problem.normaliser, problem.measure

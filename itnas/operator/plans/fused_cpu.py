@@ -184,19 +184,24 @@ def _shape(arguments: FusedArguments, sizes: Any, sums: dict[str, Tensor]) -> di
         split = sums[name].view(batch, heads, sizes.splits, *shape)
         return split[:, :, 0] if sizes.splits == 1 else split.sum(2)
 
+    def over_samples(name: str, *shape: int) -> Tensor:
+        """Of weights, which all samples share: [1, H, ...]."""
+        return sums[name].view(batch, heads, sizes.splits, *shape).sum((0, 2)).unsqueeze(0)
+
     found: dict[str, Tensor] = {
         "values": over_splits("values", sizes.width, sizes.padded)[..., :points].transpose(2, 3),
         "row": sums["row"].view(batch, heads, points, hidden),
         "col": over_splits("col", hidden, sizes.padded)[..., :points].transpose(2, 3),
-        "hidden": over_splits("hidden", *arguments.hidden.shape[2:]),
-        "hidden_bias": over_splits("hidden_bias", *arguments.hidden_bias.shape[2:]),
-        "out": over_splits("out", hidden),
-        "out_bias": over_splits("out_bias"),
+        "out": over_samples("out", hidden),
+        "out_bias": over_samples("out_bias"),
     }
-    weight = over_splits("weight", sizes.channels, hidden)
+    if arguments.hidden.numel():
+        found["hidden"] = over_samples("hidden", *arguments.hidden.shape[2:])
+        found["hidden_bias"] = over_samples("hidden_bias", *arguments.hidden_bias.shape[2:])
+    weight = over_samples("weight", sizes.channels, hidden)
     if arguments.table is not None:
         length = arguments.table.shape[2]
-        found["table"] = over_splits("table", hidden, sizes.table)[..., :length].flip(-1).transpose(2, 3)
+        found["table"] = over_samples("table", hidden, sizes.table)[..., :length].flip(-1).transpose(2, 3)
     if arguments.query is not None:
         wide = (sizes.products, sizes.product_dim)
         found["query"] = sums["query"].view(batch, heads, points, *wide)

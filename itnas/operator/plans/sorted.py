@@ -50,7 +50,7 @@ class Sorted(Plan):
         kernel = problem.kernel
         units = problem.batch * problem.heads * (kernel.spec.hidden if isinstance(kernel, MLPKernelModule) else 1)
         levels = max(log2(problem.length), 4) - 2 if problem.causal else 4
-        return 500 + units * problem.length * levels * 0.03 * (1 + problem.width / 16)
+        return 1000 + units * problem.length * levels * 0.08 * (1 + problem.width / 16)
 
     def __call__(self, problem: Problem) -> Tensor:
         form = problem.double_form(split=True)
