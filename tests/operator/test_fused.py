@@ -6,7 +6,7 @@ import torch
 from numba import njit
 
 from itnas import Grid, IntegralTransform, MLPKernel, Sequence
-from itnas.operator.plans import fused_cpu, simd_numba
+from itnas.operator.plans import fused_cpu, simd_numba, team
 from itnas.operator.plans.simd_numba import cos, erf, exp, fill, first_lanes, lanes_of, load, sin, store, total
 from tests.operator.cases import assert_plan_agrees
 
@@ -127,3 +127,19 @@ def test_lanes_and_totals() -> None:
     assert _lanes(x, y) == 120
     assert y.tolist() == [0, 1, 2] + [-1] * 13
     assert set(simd_numba.LANES.values()) == {8, 16}
+
+
+@pytest.mark.parametrize("runtime", ["openmp", "threads"])
+def test_two_threads_share_the_work(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On torch's OpenMP team, and on plain threads where no such runtime is loaded."""
+    if runtime == "threads":
+        monkeypatch.setattr(team, "_openmp", lambda: None)
+    elif team._openmp() is None:
+        pytest.skip("torch has loaded no OpenMP runtime here")
+    layer, u = make(), torch.randn(6, 40, DIM, dtype=torch.float64)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert_plan_agrees(layer, u, None, "fused")
+    finally:
+        torch.set_num_threads(before)

@@ -157,6 +157,11 @@ def test_bad_factorised_settings_are_refused(settings: dict[str, object], messag
         FactorisedKernel(**settings)
 
 
+def test_decay_may_be_switched_on() -> None:
+    assert FactorisedKernel(decay=True) == FactorisedKernel(decay="clock")
+    assert FactorisedKernel(decay=False) == FactorisedKernel()
+
+
 class TestLearnedRank:
     def make(self) -> IntegralTransform:
         kernel = FactorisedKernel(rank=6, learned_rank=True, decay="clock", layers=1)

@@ -25,9 +25,9 @@ class FactorisedKernel(KernelSpec):
     position.
 
     `output` maps their last layer (one name, or one each for phi and psi). `decay`: None, "position" (S is the place
-    in the order, or the time) or "clock" (S is the learned clock), with one rate per head and rank; looking ahead
-    decays like looking back. `learned_rank` puts a gate on each rank (see `rank.py`). No `inputs` make phi and psi
-    constants.
+    in the order, or the time) or "clock" (S is the learned clock; also True), with one rate per head and rank; looking
+    ahead decays like looking back. `learned_rank` puts a gate on each rank (see `rank.py`). No `inputs` make phi and
+    psi constants.
     """
 
     rank: int = 8
@@ -35,7 +35,7 @@ class FactorisedKernel(KernelSpec):
     layers: int = 0
     activation: str = "silu"
     output: str | tuple[str, str] = "identity"
-    decay: str | None = None
+    decay: str | bool | None = None
     learned_rank: bool = False
     inputs: tuple[str, ...] = ("content",)
     position_dim: int | None = None
@@ -50,6 +50,8 @@ class FactorisedKernel(KernelSpec):
             check_choice("output map", name, OUTPUT_MAPS)
         for name in self.inputs:
             check_choice("input of a factor", name, INPUTS)
+        if isinstance(self.decay, bool):
+            object.__setattr__(self, "decay", "clock" if self.decay else None)
         if self.decay is not None:
             check_choice("decay", self.decay, DECAYS)
 
