@@ -42,6 +42,7 @@ format: $(READY) ## Format the code
 
 bench: $(READY) ## Measure the operator against its peers; results go to benchmarks/results
 	$(BIN)/itnas bench operator --out benchmarks/results/operator.json
+	$(BIN)/python -m benchmarks.tables
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -78,18 +78,15 @@ def _fused_case(
     def fused() -> None:
         torch.autograd.grad(evaluate(parts), leaves, grad)
 
-    def whole(plan: str) -> Callable[[], None]:
-        weights = torch.randn(batch, points, 32)
-        held = u.clone().requires_grad_()
-
-        def run() -> None:
-            layer.plan = plan
-            layer(held).backward(weights)
-
-        return run
-
     _same(eager_sum(parts), evaluate(parts))
-    times = side_by_side({"eager": eager, "fused": fused, "dense layer": whole("dense"), "fused layer": whole("fused")})
+    times = side_by_side(
+        {
+            "eager": eager,
+            "fused": fused,
+            "dense layer": _step(layer, "dense", u),
+            "fused layer": _step(layer, "fused", u),
+        }
+    )
     return {
         "B": batch,
         "N": points,
@@ -102,6 +99,17 @@ def _fused_case(
         "eager / fused": times["eager"] / times["fused"],
         "whole layer, dense / fused": times["dense layer"] / times["fused layer"],
     }
+
+
+def _step(layer: IntegralTransform, plan: str, u: Tensor) -> Callable[[], None]:
+    """One forward and backward pass of the whole layer by a plan."""
+    held, grad = u.clone().requires_grad_(), torch.randn(*u.shape[:2], layer.out_dim)
+
+    def step() -> None:
+        layer.plan = plan
+        layer(held).backward(grad)
+
+    return step
 
 
 def _parts(layer: IntegralTransform, u: Tensor) -> FusedArguments:
@@ -173,25 +181,15 @@ def _sorted_layer(causal: bool) -> IntegralTransform:
 def _sorted_case(points: int, *, causal: bool) -> tuple[dict[str, Callable[[], None]], float]:
     torch.manual_seed(0)
     layer = _sorted_layer(causal)
-    u, grad = torch.randn(1, points, 8), torch.randn(1, points, 8)
-
-    def run(plan: str) -> Callable[[], None]:
-        held = u.clone().requires_grad_()
-
-        def step() -> None:
-            layer.plan = plan
-            layer(held).backward(grad)
-
-        return step
-
-    return {plan: run(plan) for plan in ("dense", "fused", "sorted")}, local_kernel_error(points, causal=causal)
+    u = torch.randn(1, points, 8)
+    return {plan: _step(layer, plan, u) for plan in ("dense", "fused", "sorted")}, local_kernel_error(
+        points, causal=causal
+    )
 
 
 def _sorted_time(points: int, *, causal: bool) -> float:
-    layer = _sorted_layer(causal)
-    layer.plan = "sorted"
-    held, grad = torch.randn(1, points, 8).requires_grad_(), torch.randn(1, points, 8)
-    return side_by_side({"sorted": lambda: layer(held).backward(grad)}, seconds=5, least=3)["sorted"]
+    step = _step(_sorted_layer(causal), "sorted", torch.randn(1, points, 8))
+    return side_by_side({"sorted": step}, seconds=5, least=3)["sorted"]
 
 
 def local_kernel_error(points: int, *, causal: bool) -> float:
@@ -248,22 +246,13 @@ def crossover(quick: bool) -> list[dict[str, Any]]:
 
 def _crossover_case(name: str, kernel: KernelSpec, normaliser: str, points: int) -> dict[str, Any]:
     layer = IntegralTransform(32, heads=4, kernel=kernel, normaliser=normaliser, causal=True)
-    u, grad = torch.randn(4, points, 32), torch.randn(4, points, 32)
+    u = torch.randn(4, points, 32)
     problem = layer._problem(u, layer._geometry(u, None))
     able = [plan for plan in PLANS if PLANS[plan].refusal(problem) is None]
     # What the estimate puts past two seconds is no candidate, and would only take time.
     able = [plan for plan in able if PLANS[plan].cost(problem) < 2e6]
 
-    def run(plan: str) -> Callable[[], None]:
-        held = u.clone().requires_grad_()
-
-        def step() -> None:
-            layer.plan = plan
-            layer(held).backward(grad)
-
-        return step
-
-    times = side_by_side({plan: run(plan) for plan in able}, seconds=1.0, least=3)
+    times = side_by_side({plan: _step(layer, plan, u) for plan in able}, seconds=1.0, least=3)
     layer.plan = "auto"
     chosen, fastest = layer.chosen_plan(u), min(times, key=times.__getitem__)
     return {
