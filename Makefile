@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow test-gpu check format bench clean
@@ -17,10 +18,18 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
-demo: $(READY) ## Set up, then rebuild classical layers as integral transforms and compare
-	$(BIN)/python -m itnas.recover
+# Pictures are drawn, and pages tested, in a browser. Where it cannot be installed, those tests are skipped and say so.
+$(BROWSER): $(READY)
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null; then \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+		|| echo 'no chromium: tests that need a browser will be skipped'; fi
+	touch $(BROWSER)
 
-test: $(READY) ## Set up, then run all tests but the slow ones
+demo: $(READY) ## Set up, rebuild classical layers as integral transforms, and train a network on associative recall
+	$(BIN)/python -m itnas.recover
+	$(BIN)/itnas train gated-conv-attention --task recall --steps 300 --out runs/demo --plot runs/demo/curves.html
+
+test: $(BROWSER) ## Set up, then run all tests but the slow ones
 	$(BIN)/python -m pytest
 
 test-slow: $(READY) ## Run the slow tests
@@ -40,8 +49,10 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Measure the operator against its peers; results go to benchmarks/results
+bench: $(READY) ## Measure everything against its peers (two hours); results go to benchmarks/results
 	$(BIN)/itnas bench operator --out benchmarks/results/operator.json
+	$(BIN)/itnas bench population --out benchmarks/results/population.json
+	$(BIN)/itnas bench reference --out benchmarks/results/reference.json
 	$(BIN)/python -m benchmarks.tables
 
 clean: ## Remove the virtual environment and caches

@@ -12,8 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from itnas import FactorisedKernel, IntegralTransform, MLPKernel
@@ -24,25 +22,16 @@ from itnas.operator.plans.fused_arguments import FusedArguments
 
 from . import poisson
 from .eager import eager_sum
-from .measuring import machine, peak_extra_memory, side_by_side
+from .measuring import peak_extra_memory, side_by_side
 from .plan_peers import fourier_pair, scan_pair, sdpa_pair
+from .sections import run_sections
 
 FEATURES = ("offset", "content", "product")
 
 
 def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Run the sections and return {section: rows}."""
-    for name in only or []:
-        if name not in SECTIONS:
-            raise ValueError(f"unknown section {name!r}: choose from {', '.join(SECTIONS)}")
-    console = Console(quiet=quiet)
-    found: dict[str, Any] = {"machine": machine()}
-    console.print(found["machine"])
-    for name, section in SECTIONS.items():
-        if only is None or name in only:
-            found[name] = section(quick)
-            console.print(_table(name, found[name]))
-    return found
+    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet)
 
 
 def fused(quick: bool) -> list[dict[str, Any]]:
@@ -273,15 +262,3 @@ SECTIONS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "crossover": crossover,
     "poisson": poisson.measure,
 }
-
-
-def _table(name: str, rows: list[dict[str, Any]]) -> Table:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(*columns, title=name)
-    for row in rows:
-        table.add_row(*(_shown(row.get(column, "")) for column in columns))
-    return table
-
-
-def _shown(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

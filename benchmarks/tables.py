@@ -1,4 +1,4 @@
-"""The documentation's measured tables, from `benchmarks/results/operator.json`: `python -m benchmarks.tables`."""
+"""The documentation's measured tables, from `benchmarks/results/*.json`: `python -m benchmarks.tables`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "operator.json"
+RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-PAGES = (ROOT / "README.md", ROOT / "docs" / "plans.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "plans.md", ROOT / "docs" / "training.md")
+
+
+def measured() -> dict[str, Any]:
+    """The sections of all results: their names do not repeat."""
+    return {
+        name: rows for path in sorted(RESULTS.glob("*.json")) for name, rows in json.loads(path.read_text()).items()
+    }
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
@@ -78,9 +85,9 @@ def filled(text: str, measured: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    measured = json.loads(RESULTS.read_text())
+    found = measured()
     for page in PAGES:
-        page.write_text(filled(page.read_text(), measured))
+        page.write_text(filled(page.read_text(), found))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from itnas.version import __version__
 
 if TYPE_CHECKING:
     from itnas import recover
+    from itnas.entry import build, task, train
+    from itnas.genome import Genome
     from itnas.operator import (
         Cloud,
         Domain,
@@ -33,6 +35,7 @@ __all__ = [
     "Domain",
     "FactorisedKernel",
     "Full",
+    "Genome",
     "Graph",
     "Grid",
     "Importance",
@@ -43,10 +46,14 @@ __all__ = [
     "Set",
     "Window",
     "__version__",
+    "build",
     "recover",
+    "task",
+    "train",
 ]
 
-_HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", "recover")}
+_ELSEWHERE = {"Genome": "itnas.genome", "build": "itnas.entry", "task": "itnas.entry", "train": "itnas.entry"}
+_HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", "recover")} | _ELSEWHERE
 
 
 def __getattr__(name: str) -> Any:

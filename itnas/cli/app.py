@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench
+from itnas.cli import bench, tasks, train
 
 app = typer.Typer(
     name="itnas",
@@ -17,6 +17,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(train.train)
+app.command()(tasks.tasks)
 app.add_typer(bench.app, name="bench")
 
 
@@ -35,12 +37,19 @@ def options(
     """Options that every command shares."""
 
 
+def _sentence(error: ValueError | OSError) -> str:
+    """What went wrong, with the file's name and without an error number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def main() -> None:
     """Run the command line; bad input ends in one sentence and exit code 2."""
     try:
         app(standalone_mode=True)
-    except (ValueError, FileNotFoundError) as error:
-        typer.echo(f"itnas: {error}", err=True)
+    except (ValueError, OSError) as error:
+        typer.echo(f"itnas: {_sentence(error)}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -10,24 +10,42 @@ import typer
 
 app = typer.Typer(help="Measure against named peers, side by side in one run.", no_args_is_help=True)
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Run only this section (repeatable); see the tables for names.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer sizes: a smoke test, not a result.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Also write the JSON object to this file.")]
+
 
 @app.command()
-def operator(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", help="Run only this section (repeatable); see the tables for names.")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer sizes: a smoke test, not a result.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write the JSON object to this file.")] = None,
-) -> None:
+def operator(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
     """Speed and memory of the plans against eager torch and hand-written peers (two cores; minutes)."""
-    measured = _benchmark("operator").measure(only=only or None, quick=quick, quiet=as_json)
-    text = json.dumps(measured, indent=1)
+    _run("operator", as_json, only, quick, out)
+
+
+@app.command()
+def population(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
+    """Stacked replicas against one after another, drawing data against a step, time to mastery (an hour)."""
+    _run("population", as_json, only, quick, out)
+
+
+@app.command()
+def reference(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
+    """MQAR and MAD beside the published results, scaled to a CPU (half an hour)."""
+    _run("reference", as_json, only, quick, out)
+
+
+def _run(name: str, as_json: bool, only: list[str] | None, quick: bool, out: Path | None) -> None:
+    """Measure, show, and write; sections that were not run keep what the file says of them."""
+    from itnas.files import write_atomically
+
+    measured = _benchmark(name).measure(only=only or None, quick=quick, quiet=as_json)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text + "\n")
+        before = json.loads(out.read_text()) if only and out.is_file() else {}
+        write_atomically(out, (json.dumps(before | measured, indent=1) + "\n").encode())
     if as_json:
-        typer.echo(text)
+        typer.echo(json.dumps(measured, indent=1))
 
 
 def _benchmark(name: str) -> Any:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from itnas.operator.registry import Registry
+from itnas.registry import Registry
 
 Pointwise = Callable[[Tensor], Tensor]
 

@@ -14,7 +14,8 @@ from itnas.operator.normaliser import NORMALISERS
 from itnas.operator.plans import PLANS, Problem, choose, effective_kernel
 from itnas.operator.quadrature import Full, Importance, MonteCarlo, Quadrature, Window, as_quadrature
 from itnas.operator.random import SampleKey
-from itnas.operator.registry import check_choice
+from itnas.operator.steady import linear
+from itnas.registry import check_choice
 
 MEASURES = ("domain", "uniform", "clock")
 
@@ -175,7 +176,7 @@ class IntegralTransform(nn.Module):
 
     def _problem(self, u: Tensor, geometry: Geometry, application: int = 0) -> Problem:
         u = _without_padding(u, geometry)
-        values = torch.unflatten(nn.functional.linear(u, self.value), -1, (self.heads, self.value_dim)).transpose(1, 2)
+        values = torch.unflatten(linear(u, self.value), -1, (self.heads, self.value_dim)).transpose(1, 2)
         steps = None if self.clock is None else self.clock.steps(u)
         return Problem(
             u=u,

@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from itnas.operator.registry import Registry
+from itnas.registry import Registry
 
 
 class Rows(Protocol):

@@ -13,7 +13,7 @@ from itnas.operator.domain import Cloud, Domain, Sequence
 from itnas.operator.kernel import FactorisedKernelModule
 from itnas.operator.layer import IntegralTransform
 from itnas.operator.quadrature import Full, MonteCarlo
-from itnas.operator.registry import check_choice
+from itnas.registry import check_choice
 
 SYMMETRIES = ("translation", "euclidean", "permutation")
 # The features that each group leaves alone. Content and product do not look at places at all.

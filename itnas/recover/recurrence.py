@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from itnas.operator.registry import check_choice
 from itnas.recover.cells import Cell, ElmanCell, GRUCell, LSTMCell, RecurrentWeights
 from itnas.recover.fixed_point import ImplicitGradient, iterate
 from itnas.recover.jacobian import contributions, jacobian
+from itnas.registry import check_choice
 
 METHODS = ("auto", "iterate", "step")
 KINDS = ("jacobian", "gate")

@@ -70,6 +70,35 @@ def test_a_batch_of_graphs_is_padded() -> None:
         joint.geometry(3, 3, CPU)
 
 
+def test_what_differs_from_sample_to_sample_can_be_taken_out_and_put_back() -> None:
+    """For replicas and parts of a batch: the geometry of some samples is that part of the geometry of all."""
+    graphs = [Graph(torch.randint(0, 5, (2, edges)), 5) for edges in (3, 6, 4)]
+    valid = torch.rand(3, 5) < 0.7
+    domains = [
+        Cloud(torch.randn(3, 5, 2), torch.rand(3, 5), valid=valid),
+        Cloud(torch.randn(5, 2), torch.rand(3, 5)),
+        Sequence(torch.rand(3, 5).sort().values, weights=torch.rand(5)),
+        Set(torch.rand(3, 5)),
+        Grid(5, valid=valid),
+        Graph.batch(graphs),
+        graphs[0],
+    ]
+    index = torch.tensor([2, 0])
+    for domain in domains:
+        whole, some = domain.geometry(3, 5, CPU), domain.samples(index).geometry(2, 5, CPU)
+        for name in ("positions", "weights", "valid"):
+            part = getattr(whole, name)
+            expected = part[index] if part is not None and part.shape[0] == 3 else part
+            assert (expected is None and getattr(some, name) is None) or torch.equal(getattr(some, name), expected)
+        if whole.edges is not None:
+            dense = whole.edges.dense(5)
+            assert torch.equal(some.edges.dense(5), dense[index] if len(dense) == 3 else dense)
+        again = domain.with_per_sample({name: part + 0 for name, part in domain.per_sample().items()})
+        assert type(again) is type(domain)
+    assert set(domains[1].per_sample()) == {"weights"}
+    assert domains[-1].per_sample() == {}
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

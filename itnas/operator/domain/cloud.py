@@ -11,6 +11,8 @@ from itnas.operator.domain.geometry import Domain, Geometry, batched
 class Cloud(Domain):
     """Points at `positions` ([N, P] or [B, N, P]), each with a measure weight ([N] or [B, N], default 1)."""
 
+    fields = {"positions": 2, "weights": 1, "valid": 1}  # noqa: RUF012
+
     def __init__(self, positions: Tensor, weights: Tensor | None = None, *, valid: Tensor | None = None) -> None:
         if positions.dim() not in (2, 3):
             raise ValueError(f"Cloud positions must be [N, P] or [B, N, P], got shape {tuple(positions.shape)}")

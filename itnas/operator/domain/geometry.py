@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import abc
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -87,6 +90,26 @@ class Geometry:
 
 class Domain(abc.ABC):
     """Where the points live. Subclasses say so once; nothing else in the operator asks which one it is on."""
+
+    # Attributes that hold tensors, each with its number of axes where all samples share it: one more, and it has a
+    # batch axis.
+    fields: ClassVar[Mapping[str, int]] = {}
+
+    def per_sample(self) -> dict[str, Tensor]:
+        """What differs from sample to sample, as tensors [B, ...]."""
+        held = {name: getattr(self, name) for name in self.fields}
+        return {name: part for name, part in held.items() if part is not None and part.dim() > self.fields[name]}
+
+    def with_per_sample(self, tensors: Mapping[str, Tensor]) -> Self:
+        """The same domain, some of those tensors replaced."""
+        changed = copy.copy(self)
+        for name, part in tensors.items():
+            setattr(changed, name, part)
+        return changed
+
+    def samples(self, index: Tensor) -> Self:
+        """The domain of some of the batch's samples."""
+        return self.with_per_sample({name: part[index] for name, part in self.per_sample().items()})
 
     @abc.abstractmethod
     def geometry(self, batch: int, length: int, device: torch.device) -> Geometry:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+from collections.abc import Mapping
 from collections.abc import Sequence as Several
 
 import torch
@@ -71,6 +74,19 @@ class Graph(Domain):
         sizes = torch.tensor([graph.num_nodes for graph in graphs], device=joint.edges.weight.device)
         joint.valid = torch.arange(joint.num_nodes, device=sizes.device) < sizes.unsqueeze(1)
         return joint
+
+    def per_sample(self) -> dict[str, Tensor]:
+        if self.edges.weight.shape[0] == 1:
+            return {}
+        own = {"target": self.edges.target, "source": self.edges.source, "weight": self.edges.weight}
+        return own if self.valid is None else {**own, "valid": self.valid}
+
+    def with_per_sample(self, tensors: Mapping[str, Tensor]) -> Graph:
+        changed = copy.copy(self)
+        own = {name: part for name, part in tensors.items() if name != "valid"}
+        changed.edges = dataclasses.replace(self.edges, **own)
+        changed.valid = tensors.get("valid", self.valid)
+        return changed
 
     def geometry(self, batch: int, length: int, device: torch.device) -> Geometry:
         if length != self.num_nodes:

@@ -18,6 +18,8 @@ class Grid(Domain):
     (`spacing` 1/64, say) means the same at another (1/256).
     """
 
+    fields = {"valid": 1}  # noqa: RUF012
+
     def __init__(
         self, shape: int | Several[int], spacing: float | Several[float] = 1.0, *, valid: Tensor | None = None
     ) -> None:

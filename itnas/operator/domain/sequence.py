@@ -14,6 +14,8 @@ class Sequence(Domain):
     `valid` (bool [N] or [B, N]) is False at padding.
     """
 
+    fields = {"times": 1, "weights": 1, "valid": 1}  # noqa: RUF012
+
     def __init__(
         self, times: Tensor | None = None, *, weights: Tensor | None = None, valid: Tensor | None = None
     ) -> None:

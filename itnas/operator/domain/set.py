@@ -11,6 +11,8 @@ from itnas.operator.domain.geometry import Domain, Geometry, batched
 class Set(Domain):
     """An unordered set, with optional measure weights ([N] or [B, N]) and padding mask."""
 
+    fields = {"weights": 1, "valid": 1}  # noqa: RUF012
+
     def __init__(self, weights: Tensor | None = None, *, valid: Tensor | None = None) -> None:
         self.weights, self.valid = weights, valid
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from itnas.operator.domain import Geometry
 from itnas.operator.kernel.form import Form
+from itnas.operator.steady import linear
 
 POSITIONAL = frozenset({"offset", "fourier", "distance", "position"})
 
@@ -86,5 +87,5 @@ class Axes:
 def head_linear(u: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Per-head linear map: u [B, N, C], weight [H, d, C], bias [H, d] -> [B, H, N, d]."""
     heads, width, dim = weight.shape
-    out = torch.nn.functional.linear(u, weight.reshape(-1, dim), None if bias is None else bias.reshape(-1))
+    out = linear(u, weight.reshape(-1, dim), None if bias is None else bias.reshape(-1))
     return torch.unflatten(out, -1, (heads, width)).transpose(1, 2)

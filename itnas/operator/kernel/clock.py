@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from itnas.operator.steady import linear
+
 
 class Clock(nn.Module):
     """Delta = softplus(W u + b) per head; its running integral is the clock, its steps can be the measure."""
@@ -17,7 +19,7 @@ class Clock(nn.Module):
 
     def steps(self, u: Tensor) -> Tensor:
         """Delta, [B, H, N] in the input's precision."""
-        return F.softplus(F.linear(u, self.weight, self.bias)).transpose(1, 2)
+        return F.softplus(linear(u, self.weight, self.bias)).transpose(1, 2)
 
 
 def running(steps: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from itnas.operator.domain import Geometry
 from itnas.operator.kernel.base import Axes, Kernel, KernelSpec, head_linear
 from itnas.operator.kernel.form import LowRankForm, Side
 from itnas.operator.kernel.rank import RankGates
-from itnas.operator.registry import check_choice
+from itnas.registry import check_choice
 
 DECAYS = ("position", "clock")
 INPUTS = ("content", "position")

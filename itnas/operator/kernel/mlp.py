@@ -12,7 +12,7 @@ from itnas.operator.activation import ACTIVATIONS
 from itnas.operator.domain import Geometry
 from itnas.operator.kernel.base import POSITIONAL, Axes, Kernel, KernelSpec, head_linear
 from itnas.operator.kernel.form import PairForm, Relation, Side, Tail, Waves
-from itnas.operator.registry import check_choice
+from itnas.registry import check_choice
 
 FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock")
 FOURIER_KINDS = ("fixed", "learned")

@@ -12,7 +12,15 @@ import math
 import torch
 from torch import Tensor, nn
 
+from itnas.operator.steady import elementwise
+
 STRETCH = 0.1
+
+
+def open_count(logits: Tensor) -> Tensor:
+    """A smooth count of the open gates of logits [..., H, R]: sums of sigmoid(a - the logit at which a gate shuts)."""
+    shut = math.log(STRETCH / (1 + STRETCH))
+    return elementwise(torch.sigmoid, logits - shut, 2).sum((-2, -1))
 
 
 class RankGates(nn.Module):
@@ -23,12 +31,11 @@ class RankGates(nn.Module):
         self.logits = nn.Parameter(torch.zeros(heads, rank))
 
     def values(self) -> Tensor:
-        return (torch.sigmoid(self.logits) * (1 + 2 * STRETCH) - STRETCH).clamp(0, 1)
+        return (elementwise(torch.sigmoid, self.logits, 2) * (1 + 2 * STRETCH) - STRETCH).clamp(0, 1)
 
     def penalty(self) -> Tensor:
-        """A smooth count of the open gates, summed over heads: sigmoid(a - the logit at which the gate shuts)."""
-        shut = math.log(STRETCH / (1 + STRETCH))
-        return torch.sigmoid(self.logits - shut).sum()
+        """A smooth count of the open gates, summed over heads."""
+        return open_count(self.logits)
 
     def effective_rank(self) -> Tensor:
         """Number of open gates per head, [H]."""

@@ -14,7 +14,7 @@ from itnas.operator.kernel import Form, Kernel
 from itnas.operator.normaliser import Normaliser
 from itnas.operator.quadrature import Quadrature, Window
 from itnas.operator.random import SampleKey
-from itnas.operator.registry import Registry
+from itnas.registry import Registry
 
 
 @dataclass(frozen=True)

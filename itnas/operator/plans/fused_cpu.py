@@ -186,7 +186,11 @@ def _shape(arguments: FusedArguments, sizes: Any, sums: dict[str, Tensor]) -> di
 
     def over_samples(name: str, *shape: int) -> Tensor:
         """Of weights, which all samples share: [1, H, ...]."""
-        return sums[name].view(batch, heads, sizes.splits, *shape).sum((0, 2)).unsqueeze(0)
+        tasks = sums[name].view(batch, heads, sizes.splits, *shape)
+        if not shape:
+            # One number a head: rows are added up alike however many heads, that is replicas, there are.
+            return tasks.transpose(0, 1).flatten(1).contiguous().sum(1).unsqueeze(0)
+        return tasks.sum((0, 2)).unsqueeze(0)
 
     found: dict[str, Tensor] = {
         "values": over_splits("values", sizes.width, sizes.padded)[..., :points].transpose(2, 3),

@@ -1,0 +1,44 @@
+"""A benchmark is made of named sections, each a function from `quick` to rows. Here they are run and printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from .measuring import machine
+
+Section = Callable[[bool], list[dict[str, Any]]]
+
+
+def run_sections(
+    sections: Mapping[str, Section], *, only: list[str] | None, quick: bool, quiet: bool
+) -> dict[str, Any]:
+    """Run the sections and return {section: rows}, with the machine."""
+    for name in only or []:
+        if name not in sections:
+            raise ValueError(f"unknown section {name!r}: choose from {', '.join(sections)}")
+    console = Console(quiet=quiet)
+    found: dict[str, Any] = {"machine": machine()}
+    console.print(found["machine"])
+    for name, section in sections.items():
+        if only is None or name in only:
+            found[name] = section(quick)
+            console.print(_table(name, found[name]))
+    return found
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=name)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(_shown(row.get(column, "")) for column in columns))
+    return table
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

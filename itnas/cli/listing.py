@@ -1,0 +1,68 @@
+"""Listings: one table of rows, shown as a table, as JSON or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from itnas.registry import check_choice
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]], *, title: str, as_json: bool, as_csv: bool, shown: Sequence[str] | None = None
+) -> None:
+    """Print rows that share their keys; the table leaves out what is not `shown`."""
+    if as_json and as_csv:
+        raise ValueError("--json and --csv exclude each other: give one of them")
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=1, allow_nan=False))
+    elif as_csv:
+        _write_csv(rows)
+    else:
+        _write_table(rows, title, shown)
+
+
+def _write_csv(rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = list(rows[0]) if rows else []
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {name: json.dumps(cell) if isinstance(cell, (list, dict)) else cell for name, cell in row.items()}
+        )
+
+
+def _write_table(rows: Sequence[Mapping[str, Any]], title: str, shown: Sequence[str] | None) -> None:
+    columns = list(shown or (rows[0] if rows else []))
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        numeric = all(isinstance(row[name], (int, float)) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell_text(row[name]) for name in columns))
+    Console().print(table)
+
+
+def cell_text(cell: Any) -> str:
+    """A value as people read it."""
+    if cell is None:
+        return "unknown"
+    if isinstance(cell, float):
+        return f"{cell:.4g}"
+    return ", ".join(map(cell_text, cell)) if isinstance(cell, (list, tuple)) else str(cell)
+
+
+def check_suffix(path: str, suffixes: Sequence[str]) -> None:
+    """Refuse a file name that does not say, by its ending, a format that can be written."""
+    ending = path.rsplit(".", 1)[-1] if "." in path else ""
+    check_choice(f"ending of {path}", ending, suffixes)

@@ -1,0 +1,76 @@
+"""`itnas tasks`: what there is to train on."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from itnas.cli.listing import AsCsv, AsJson, cell_text, show
+
+
+def tasks(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these; settings may follow a slash: recall/pairs=16.")
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """List the tasks: metric, chance, ceiling, lengths, and what theory expects to solve them."""
+    from itnas.tasks import TASKS, find
+
+    rows = [_row(find(name)) for name in names or TASKS]
+    if as_json or as_csv:
+        show(rows, title="Tasks", as_json=as_json, as_csv=as_csv)
+    elif len(rows) == 1:
+        _show_one(rows[0])
+    else:
+        _show_all(rows)
+
+
+def _row(task: Any) -> dict[str, Any]:
+    settings = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
+    domain = task.batch("validation", size=1).domain
+    return {
+        "task": task.label,
+        "summary": task.summary,
+        "inputs": f"{task.vocabulary} tokens" if task.vocabulary else f"{task.channels} numbers",
+        "domain": "Sequence" if domain is None else type(domain).__name__,
+        "readout": task.readout,
+        "outputs": task.outputs,
+        "causal": task.causal,
+        "metric": task.metric,
+        "chance": task.chance,
+        "ceiling": task.ceiling,
+        "lengths": list(task.lengths),
+        "expects": task.expects,
+        "steps": task.steps,
+        "batch_size": task.batch_size,
+        "settings": settings,
+        "variants": sorted(task.presets),
+    }
+
+
+def _show_all(rows: list[dict[str, Any]]) -> None:
+    """A paragraph per task: sentences would not fit into the columns of a table."""
+    table = Table(show_header=False, show_lines=True)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for row in rows:
+        scale = f"{row['metric']}, chance {cell_text(row['chance'])}, ceiling {cell_text(row['ceiling'])}"
+        where = "" if row["domain"] == "Sequence" else f" on a {row['domain']}"
+        shape = f"{row['inputs']}{where}; lengths {cell_text(row['lengths'])}"
+        table.add_row(row["task"], f"{row['summary']}\n{scale}; {shape}\nExpected: {row['expects']}")
+    Console().print(table)
+
+
+def _show_one(row: dict[str, Any]) -> None:
+    """One task, all there is to say about it."""
+    table = Table(show_header=False, title=row["task"], title_justify="left")
+    for name, cell in row.items():
+        text = ", ".join(f"{key}={value}" for key, value in cell.items()) if isinstance(cell, dict) else cell_text(cell)
+        table.add_row(name.replace("_", " "), text or "none")
+    Console().print(table)

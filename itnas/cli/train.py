@@ -1,0 +1,140 @@
+"""`itnas train`: one genome on one task."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from itnas.cli.listing import cell_text, check_suffix
+from itnas.cli.progress import training_progress
+from itnas.cli.signals import stop_request
+
+PICTURES = ("html", "png", "svg")
+
+
+def train(
+    genome: Annotated[str, typer.Argument(help="A genome's YAML or JSON file, or a specialist: transformer, gru, ...")],
+    task: Annotated[str, typer.Option("--task", "-t", help="A task, with settings: recall/pairs=16, or module:Class.")],
+    replicas: Annotated[int, typer.Option("--replicas", "-r", help="Seeds, each with every learning rate.")] = 3,
+    steps: Annotated[int | None, typer.Option("--steps", help="Budget in steps; by default the task's own.")] = None,
+    samples: Annotated[int | None, typer.Option("--samples", help="Budget in samples per replica instead.")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", help="Budget in seconds instead.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Samples per step and replica.")] = None,
+    length: Annotated[int | None, typer.Option("--length", help="Points per sample.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="What the replicas' seeds are derived from.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the outcome; by default one under runs/train.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="float32 or bfloat16.")] = "float32",
+    capture: Annotated[bool, typer.Option("--capture", help="Replay steps as a CUDA graph.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Score the test split too, once, at the end.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the learning curves: .html, .png or .svg.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Train a genome on a task as a stacked population, and report its score with an interval.
+
+    Ctrl-C stops at the next step; the same command goes on from there.
+    """
+    if plot is not None:
+        check_suffix(plot.name, PICTURES)
+    from itnas.entry import genome_of
+    from itnas.tasks import find
+    from itnas.training import InterruptedTrainingError, TrainingFolder, plan_for, probe, recipe, train_recipe
+
+    made = recipe(
+        genome_of(genome),
+        find(task),
+        replicas=replicas,
+        seed=seed,
+        budget=_budget(steps, samples, seconds),
+        batch_size=batch_size,
+        length=length,
+    )
+    plan = plan_for(device, precision, capture=capture)
+    probe(made)
+    with TrainingFolder(out or _default_folder(made, seed)) as folder, stop_request() as stop:
+        found = folder.finished(made)
+        if found is None:
+            rates = list(made.genome.training.learning_rates) * len(made.seeds)
+            try:
+                with training_progress(f"{genome} on {made.task.label}", rates, quiet=quiet) as on_report:
+                    train_recipe(made, plan=plan, folder=folder, test=test, on_report=on_report, stop=stop)
+            except InterruptedTrainingError as error:
+                typer.echo(f"itnas: interrupted; the same command goes on from {folder.path}", err=True)
+                raise typer.Exit(130) from error
+            found = folder.finished(made)
+            assert found is not None
+        elif not quiet:
+            typer.echo(f"itnas: {folder.path} holds the result already; delete it to train again", err=True)
+        if plot is not None:
+            _draw(folder.path, made.task, plot)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, allow_nan=False))
+    else:
+        _show(found, folder.path)
+
+
+def _budget(steps: int | None, samples: int | None, seconds: float | None) -> Any:
+    from itnas.training import Budget
+
+    given = {"steps": steps, "samples": samples, "seconds": seconds}
+    chosen = [(unit, amount) for unit, amount in given.items() if amount is not None]
+    if len(chosen) > 1:
+        raise ValueError("--steps, --samples and --seconds exclude each other: give one of them")
+    return Budget(chosen[0][1], chosen[0][0]) if chosen else None  # type: ignore[arg-type]
+
+
+def _default_folder(made: Any, seed: int) -> Path:
+    """A name that tells this training from others; the same command finds it again."""
+    import hashlib
+
+    told = hashlib.sha256(json.dumps(made.to_dict(), sort_keys=True).encode()).hexdigest()[:8]
+    task = re.sub(r"[^A-Za-z0-9._=,-]+", "_", made.task.label)
+    return Path("runs") / "train" / f"{task}-{made.genome.hash}-seed{seed}-{told}"
+
+
+def _draw(folder: Path, task: Any, target: Path) -> None:
+    import pandas as pd
+
+    from itnas.figures import learning_curves, write_figure
+
+    curves = pd.read_parquet(folder / "curves.parquet")
+    info = learning_curves.prepare(curves, chance=task.chance, ceiling=task.ceiling, title=task.label)
+    write_figure(learning_curves.draw(info), target)
+
+
+def _show(found: dict[str, Any], folder: Path) -> None:
+    """The result for people."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"{found['task']}: {found['metric']} {_interval(found['score'])}", highlight=False, soft_wrap=True)
+    if found["test_score"] is not None:
+        console.print(f"test split: {_interval(found['test_score'])}", highlight=False, soft_wrap=True)
+    ceiling = cell_text(found["ceiling"])
+    told = f"chance {cell_text(found['chance'])}, ceiling {ceiling}, learning rate {found['learning_rate']:g}"
+    console.print(
+        f"{told}, {found['parameters']:,} parameters, {found['steps']:,} steps", highlight=False, soft_wrap=True
+    )
+    table = Table()
+    for name in ("seed", "learning rate", "score", "loss", "died at step"):
+        table.add_column(name, justify="right")
+    for each in found["replicas"]:
+        died = "" if each["died"] is None else str(each["died"])
+        loss = "" if each["loss"] is None else f"{each['loss']:.4g}"
+        table.add_row(str(each["seed"]), f"{each['learning_rate']:g}", f"{each['score']:.4f}", loss, died)
+    console.print(table)
+    console.print(f"in {folder}", highlight=False, soft_wrap=True)
+
+
+def _interval(score: dict[str, Any]) -> str:
+    if score["low"] is None:
+        return f"{score['mean']:.4f} (one seed: no interval)"
+    return f"{score['mean']:.4f} (95 %: {score['low']:.4f} to {score['high']:.4f}, {score['replicas']} seeds)"

@@ -1,0 +1,5 @@
+"""Figures in two halves: a function from a table to a small named tuple, and one from the tuple to a plotly figure."""
+
+from itnas.figures.write import write_figure
+
+__all__ = ["write_figure"]

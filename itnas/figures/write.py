@@ -1,0 +1,37 @@
+"""A figure as a file: a page that works offline, or a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from itnas.files import write_atomically
+from itnas.registry import check_choice
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+FORMATS = ("html", "png", "svg")
+
+
+def write_figure(figure: go.Figure, path: Path) -> None:
+    """Write the format that the name ends in."""
+    ending = path.suffix.removeprefix(".")
+    check_choice(f"ending of {path.name}", ending, FORMATS)
+    if ending == "html":
+        page = figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False})
+        write_atomically(path, page.encode())
+        return
+    try:
+        picture = figure.to_image(format=ending, width=900, height=520, scale=2)
+    except (ImportError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"drawing {path.name} needs the package kaleido and a Chrome or Chromium browser: install them "
+            f"(pip install 'itnas[plot]'; apt install chromium), or write .html ({_first_line(error)})"
+        ) from error
+    write_atomically(path, picture)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,100 @@
+"""Files that are either whole or absent, and plain documents (YAML, JSON) read strictly."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a crash or a full disk leaves the old one, or none, but never half of the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; this one is as public as any that the user makes.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system lets folders be synced."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe subset; `1e-3` is a number (YAML 1.1 takes it for a text), and a repeated key is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise ValueError(f"line {key_node.start_mark.line + 1}: the key {key!r} is given twice")
+            seen.add(key)
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return found
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)$"),
+    list("-+0123456789."),
+)
+
+
+def parse_document(text: str, name: str, *, is_json: bool = False) -> Any:
+    """Plain data from text; `name` says in errors where it came from."""
+    try:
+        return json.loads(text) if is_json else yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ValueError(f"{name}: {line}not valid YAML: {error.problem}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{name}: line {error.lineno}: not valid JSON: {error.msg}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def read_document(path: Path) -> Any:
+    """The plain data in a YAML or JSON file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except IsADirectoryError as error:
+        raise ValueError(f"{path} is a folder: name a YAML or JSON file in it") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file: YAML or JSON in UTF-8 is expected") from error
+    return parse_document(text, str(path), is_json=path.suffix == ".json")
+
+
+def write_document(path: Path, data: Any) -> None:
+    """Plain data as YAML, or as JSON where the name ends so."""
+    if path.suffix == ".json":
+        text = json.dumps(data, indent=2, allow_nan=False) + "\n"
+    else:
+        text = yaml.safe_dump(data, sort_keys=False, width=120, default_flow_style=None)
+    write_atomically(path, text.encode())

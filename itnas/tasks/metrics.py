@@ -1,0 +1,77 @@
+"""How outputs are scored: always such that more is better.
+
+A metric gives each batch a score and a weight; the score of a stream is the weighted mean over its batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from itnas.registry import Registry
+from itnas.tasks.batch import Batch
+
+Metric = Callable[[Tensor, Batch], tuple[float, float]]
+
+METRICS: Registry[Metric] = Registry("metric")
+
+
+def scored(outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Outputs [M, outputs] and targets [M] or [M, outputs] of the M points (or samples) that count."""
+    points = outputs.flatten(0, -2)
+    targets = batch.targets.flatten(0, batch.targets.dim() - 1 - int(batch.targets.is_floating_point()))
+    if batch.mask is None:
+        return points, targets
+    mask = batch.mask.flatten()
+    return points[mask], targets[mask]
+
+
+def accuracy(outputs: Tensor, batch: Batch) -> tuple[float, float]:
+    """Share of scored points whose largest output is the target."""
+    points, targets = scored(outputs, batch)
+    right = (points.argmax(-1) == targets).double()
+    return float(right.mean()) if len(right) else 0.0, float(len(right))
+
+
+def macro_accuracy(outputs: Tensor, batch: Batch) -> tuple[float, float]:
+    """Accuracy of each class that occurs, averaged over classes, then over batches (the MAD protocol)."""
+    points, targets = scored(outputs, batch)
+    right = (points.argmax(-1) == targets).double()
+    classes, which = targets.unique(return_inverse=True)
+    counts = torch.bincount(which, minlength=len(classes))
+    hits = torch.bincount(which, weights=right, minlength=len(classes))
+    return float((hits / counts).mean()) if len(classes) else 0.0, float(len(classes) > 0)
+
+
+def r2(outputs: Tensor, batch: Batch) -> tuple[float, float]:
+    """Explained share of the targets' variance about the mean of their batch."""
+    points, targets = scored(outputs.double(), batch)
+    total = float((targets - targets.double().mean(0)).square().sum())
+    left = float((targets - points).square().sum())
+    return (1 - left / total if total else 0.0), total
+
+
+def relative_accuracy(outputs: Tensor, batch: Batch) -> tuple[float, float]:
+    """1 - |output - target| / |target| in the Euclidean norm of each sample, averaged over samples."""
+    wrong = (outputs.double() - batch.targets.double()).flatten(1).norm(dim=1)
+    return float((1 - wrong / batch.targets.double().flatten(1).norm(dim=1)).mean()), float(len(batch))
+
+
+def compression(outputs: Tensor, batch: Batch) -> tuple[float, float]:
+    """1 - (bits a point costs under the model) / 8: the share of a byte that prediction saves."""
+    points, targets = scored(outputs.double(), batch)
+    bits = F.cross_entropy(points, targets) / torch.log(torch.tensor(2.0, dtype=torch.float64))
+    return float(1 - bits / 8), float(len(targets))
+
+
+for _name, _metric in {
+    "accuracy": accuracy,
+    "macro-accuracy": macro_accuracy,
+    "r2": r2,
+    "relative-accuracy": relative_accuracy,
+    "compression": compression,
+}.items():
+    METRICS.add(_name, _metric)

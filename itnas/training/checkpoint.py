@@ -1,0 +1,30 @@
+"""Tensors and plain data in one file that is whole or absent (safetensors, no pickle)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from itnas.files import write_atomically
+
+
+def save(path: Path, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:
+    """Write tensors, and beside them anything that JSON can say."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, safetensors.torch.save(plain, {"data": json.dumps(data, allow_nan=True)}))
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save` wrote."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
+            return tensors, json.loads((file.metadata() or {})["data"])
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it to start again") from error

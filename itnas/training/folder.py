@@ -1,0 +1,131 @@
+"""A training's folder: locked while in use, resumable when interrupted, complete when done.
+
+genome.yaml  checkpoint.safetensors             while it trains
+result.json  weights.safetensors  replicas.safetensors  curves.parquet    when it is done
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from itnas.files import write_atomically
+from itnas.training import checkpoint
+from itnas.training.trainer import Recipe, Training
+
+if TYPE_CHECKING:
+    from itnas.training.result import Result
+
+
+class TrainingFolder:
+    """Use it as a context: two processes cannot train in one folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.lock: int | None = None
+
+    def __enter__(self) -> Self:
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"{self.path} is a file: name a folder")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+        try:
+            _lock(self.lock)
+        except OSError as error:
+            os.close(self.lock)
+            raise ValueError(
+                f"{self.path} is in use by another training: wait for it, or name another folder"
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.lock is not None:
+            os.close(self.lock)
+
+    @property
+    def result_path(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        return self.path / "checkpoint.safetensors"
+
+    def finished(self, recipe: Recipe) -> dict[str, Any] | None:
+        """The result that is there already. Of another recipe, it is not written over."""
+        if not self.result_path.is_file():
+            return None
+        try:
+            found: dict[str, Any] = json.loads(self.result_path.read_text())
+            same = found["recipe"] == recipe.to_dict()
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"{self.result_path} is damaged ({error}): delete the folder to start again") from error
+        if not same:
+            raise ValueError(f"{self.path} holds the result of another training: name another folder, or delete it")
+        return found
+
+    def resume(self, training: Training) -> bool:
+        """Go on from the checkpoint, if there is one."""
+        if not self.checkpoint_path.is_file():
+            return False
+        tensors, data = checkpoint.load(self.checkpoint_path)
+        try:
+            training.restore(tensors, data)
+        except (KeyError, RuntimeError) as error:
+            raise ValueError(f"{self.checkpoint_path} does not fit ({error}): delete it to start again") from error
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}: name another folder, or delete it") from error
+        return True
+
+    def save(self, training: Training) -> None:
+        """Leave behind what `resume` needs."""
+        genome = self.path / "genome.yaml"
+        if not genome.exists():
+            training.recipe.genome.save(genome)
+        checkpoint.save(self.checkpoint_path, *training.state())
+
+    def finish(self, training: Training, result: Result) -> dict[str, Any]:
+        """Write the outcome; result.json comes last, so that it stands for all."""
+        population, stack = training.population, training.population.stack
+        training.recipe.genome.save(self.path / "genome.yaml")
+        died = [replica.died for replica in result.replicas]
+        frame = training.curves.to_frame(population.seeds, population.learning_rates, died)
+        write_atomically(self.path / "curves.parquet", frame.to_parquet(index=False))
+        about = {"genome": result.genome, "task": result.task}
+        best = best_replica(result)
+        checkpoint.save(self.path / "weights.safetensors", stack.state_of(best), about | {"replica": best})
+        members = {"seeds": population.seeds, "learning_rates": population.learning_rates}
+        checkpoint.save(self.path / "replicas.safetensors", stack.parameters() | stack.buffers, about | members)
+        found: dict[str, Any] = without_nan(result.to_dict() | {"recipe": training.recipe.to_dict()})
+        write_atomically(self.result_path, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
+        self.checkpoint_path.unlink(missing_ok=True)
+        return found
+
+
+def best_replica(result: Result) -> int:
+    """The replica with the best score among those of the chosen learning rate; of equal ones the first."""
+    own = [number for number, each in enumerate(result.replicas) if each.learning_rate == result.learning_rate]
+    return max(own, key=lambda number: result.replicas[number].score)
+
+
+def without_nan(value: Any) -> Any:
+    """Plain data in which what is not a number is None, as JSON has no word for it."""
+    if isinstance(value, dict):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock or fail at once; it ends with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # not POSIX
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

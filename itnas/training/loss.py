@@ -1,0 +1,39 @@
+"""The loss of each replica, from the outputs of all."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def losses(
+    outputs: Float[Tensor, "replicas ..."], targets: Tensor, mask: Tensor | None, total: Tensor
+) -> Float[Tensor, " replicas"]:
+    """Cross entropy for classes, squared error for numbers, summed over what is scored and divided by `total` [R].
+
+    `targets` [R, B, ...] and `mask` [R, B, N] stand as in a batch. `total` counts the scored entries of the whole
+    batch, so that the losses of its parts add up.
+    """
+    # float32 also under autocast: sums of many small losses lose their tail in bfloat16.
+    outputs = outputs.float()
+    replicas = outputs.shape[0]
+    if targets.is_floating_point():
+        each = (outputs - targets).square().mean(-1)
+    else:
+        each = F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape)
+    if mask is not None:
+        each = torch.where(mask, each, 0.0)
+    # Row by row: how a joint sum is split up depends on the number of rows.
+    sums = torch.stack([row.sum() for row in each.view(replicas, -1)])
+    return sums / total
+
+
+def scored_entries(targets: Tensor, mask: Tensor | None, *, floating: bool) -> Float[Tensor, " replicas"]:
+    """How many losses `losses` adds up for each replica, [R]."""
+    if mask is not None:
+        return mask.flatten(1).sum(1).clamp_min(1).float()
+    shape = targets.shape[:-1] if floating else targets.shape
+    count = shape[1:].numel() if isinstance(shape, torch.Size) else 1
+    return torch.full((targets.shape[0],), float(count), device=targets.device)

@@ -1,0 +1,155 @@
+"""A population: the replicas of one genome on one task, trained side by side.
+
+Replica r belongs to seed `seeds[r // L]` and to learning rate `rates[r % L]`. Replicas of one seed start with the same
+weights and see the same data. What a replica becomes depends on its seed and its rate alone, not on its company.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from itnas.genome import Genome
+from itnas.models import build_network
+from itnas.operator.kernel.rank import open_count
+from itnas.tasks import Batch, Task
+from itnas.training.captured import CapturedStep
+from itnas.training.data import StackedBatch, training_batch
+from itnas.training.loss import losses, scored_entries
+from itnas.training.optimiser import Rates, StackedAdamW
+from itnas.training.stack import Stack
+
+VALIDATION_SAMPLES = 512
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a population's steps are computed; it changes no result but for rounding."""
+
+    device: torch.device = CPU
+    bfloat16: bool = False
+    capture: bool = False  # record a step as a CUDA graph and replay it
+    parts: int = 1  # a batch is worked off in so many parts
+
+
+class Population:
+    """Stacked networks, their optimiser and their fates."""
+
+    def __init__(
+        self,
+        genome: Genome,
+        task: Task,
+        seeds: Sequence[int],
+        *,
+        plan: Plan | None = None,
+        batch_size: int | None = None,
+        length: int | None = None,
+    ) -> None:
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise ValueError(f"a population needs seeds that differ, got {list(seeds)}")
+        self.genome, self.task, self.plan = genome, task, plan or Plan()
+        own_size = genome.training.batch_size or task.batch_size
+        self.batch_size = own_size if batch_size is None else batch_size
+        self.length = task.length if length is None else length
+        task.check_length(self.length)
+        self.rates = genome.training.learning_rates
+        self.seeds = [seed for seed in seeds for _ in self.rates]
+        self.learning_rates = list(self.rates) * len(seeds)
+        self.streams = list(seeds)
+        device = self.plan.device
+        networks = [build_network(genome, task, seed=seed) for seed in seeds for _ in self.rates]
+        decayed = torch.cat([torch.full((part.numel(),), part.dim() > 1) for part in networks[0].parameters()])
+        self.gates = [name for name, _ in networks[0].named_parameters() if name.endswith("gates.logits")]
+        self.stack = Stack(networks, device)
+        self.optimiser = StackedAdamW(self.stack.flat, decayed.to(device), genome.training)
+        self.members = torch.tensor([number for number in range(len(seeds)) for _ in self.rates], device=device)
+        self.base_rates = torch.tensor(self.learning_rates, dtype=torch.float32, device=device)
+        self.alive: Bool[Tensor, " replicas"] = torch.ones(self.replicas, dtype=torch.bool, device=device)
+        self.died: Int[Tensor, " replicas"] = torch.full((self.replicas,), -1, device=device)
+
+        self.captured = CapturedStep(self.advance) if self.plan.capture and device.type == "cuda" else None
+
+    @property
+    def replicas(self) -> int:
+        return len(self.seeds)
+
+    def batch(self, step: int) -> StackedBatch:
+        return training_batch(
+            self.task, self.streams, self.members, step, self.batch_size, self.length, self.plan.device
+        )
+
+    def step(self, step: int, factor: float) -> Float[Tensor, " replicas"]:
+        """One training step at `factor` times the learning rates; the loss of each replica before it."""
+        rates = self.optimiser.rates(step, self.base_rates * factor)
+        run = self.captured or self.advance
+        return run(self.batch(step), torch.tensor(step, device=self.plan.device), rates)
+
+    def advance(self, batch: StackedBatch, step: Tensor, rates: Rates) -> Float[Tensor, " replicas"]:
+        """The part of a step that needs nothing from outside: all of it can be captured."""
+        self.stack.set_step(step)
+        gradient, loss = self._gradient(batch)
+        gradient, norms = self.optimiser.clipped(gradient)
+        sound = torch.isfinite(loss) & torch.isfinite(norms)
+        torch.where(self.alive & ~sound, step, self.died, out=self.died)
+        self.alive &= sound
+        self.optimiser.update(self.stack.flat, gradient, rates, self.alive)
+        return loss
+
+    def _gradient(self, batch: StackedBatch) -> tuple[Tensor, Tensor]:
+        """Gradient [R, P] and loss [R], added up over the parts of the batch."""
+        total = scored_entries(batch.targets, batch.mask, floating=batch.targets.is_floating_point())
+        size = math.ceil(batch.inputs.shape[1] / self.plan.parts)
+        gradient, loss = None, torch.zeros(self.replicas, device=self.plan.device)
+        for start in range(0, batch.inputs.shape[1], size):
+            part = batch.part(start, start + size)
+            with torch.autocast(self.plan.device.type, torch.bfloat16, enabled=self.plan.bfloat16):
+                outputs = self.stack(part.inputs, part.domain, part.placed)
+            own = losses(outputs, part.targets, part.mask, total)
+            penalised = own + self._rank_penalty() if self.gates and start == 0 else own
+            (found,) = torch.autograd.grad(penalised.sum(), self.stack.flat)
+            gradient = found if gradient is None else gradient.add_(found)
+            loss = loss + own.detach()
+        assert gradient is not None
+        return gradient, loss
+
+    def _rank_penalty(self) -> Float[Tensor, " replicas"]:
+        """What open ranks cost each replica."""
+        parts = self.stack.parameters()
+        return self.genome.training.rank_penalty * torch.stack([open_count(parts[name]) for name in self.gates]).sum(0)
+
+    @torch.no_grad()
+    def scores(self, split: str = "validation", samples: int = VALIDATION_SAMPLES) -> list[float]:
+        """The task's metric of each replica on `samples` samples of a split, the same for every genome and seed.
+
+        A dead replica scores what guessing scores.
+        """
+        size = min(samples, max(self.batch_size, 64))
+        sums, weights = [0.0] * self.replicas, [0.0] * self.replicas
+        self.stack.skeleton.eval()
+        for number in range(math.ceil(samples / size)):
+            batch = self.task.batch(split, step=number, size=min(size, samples - number * size), length=self.length)
+            for replica, own in enumerate(self.outputs(batch)):
+                score, weight = self.task.score(own, batch)
+                sums[replica] += score * weight
+                weights[replica] += weight
+        self.stack.skeleton.train()
+        alive = self.alive.tolist()
+        return [
+            total / weight if lives and weight and math.isfinite(total) else self.task.chance
+            for total, weight, lives in zip(sums, weights, alive, strict=True)
+        ]
+
+    def outputs(self, batch: Batch) -> Float[Tensor, "replicas ..."]:
+        """What every replica makes of one and the same batch."""
+        device = self.plan.device
+        placed = {} if batch.domain is None else batch.domain.per_sample()
+        inputs = batch.inputs.to(device)
+        places = {name: part.to(device) for name, part in placed.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.plan.bfloat16):
+            return self.stack(inputs, batch.domain, places, shared=True).float().cpu()

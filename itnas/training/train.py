@@ -1,0 +1,84 @@
+"""`itnas.train`: a genome, a task, and what comes of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from itnas.training.device import plan_for
+from itnas.training.folder import TrainingFolder, best_replica
+from itnas.training.population import Plan
+from itnas.training.result import Result
+from itnas.training.trainer import Recipe, Report, Training
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from itnas.models import Network
+
+CHECKPOINT_SECONDS = 15.0
+
+
+class InterruptedTrainingError(Exception):
+    """Training was asked to stop before its budget was spent."""
+
+
+class Trained:
+    """A finished training: the result, the learning curves, the networks."""
+
+    def __init__(self, training: Training, result: Result) -> None:
+        self.training, self.result = training, result
+
+    @property
+    def score(self) -> Any:
+        return self.result.score
+
+    def curves(self) -> pd.DataFrame:
+        """step, seconds, replica, seed, learning_rate, loss, score, alive: one row per record and replica."""
+        population = self.training.population
+        died = [replica.died for replica in self.result.replicas]
+        return self.training.curves.to_frame(population.seeds, population.learning_rates, died)
+
+    def network(self, replica: int | None = None) -> Network:
+        """One replica as a plain torch module; by default the best one."""
+        from itnas.models import build_network
+
+        recipe = self.training.recipe
+        network = build_network(recipe.genome, recipe.task)
+        number = best_replica(self.result) if replica is None else replica
+        network.load_state_dict(self.training.population.stack.state_of(number))
+        return network.eval()
+
+
+def train_recipe(
+    recipe: Recipe,
+    *,
+    plan: Plan | None = None,
+    folder: TrainingFolder | None = None,
+    test: bool = False,
+    on_report: Callable[[Report], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train to the end of the budget. With a folder: go on from its checkpoint, keep one, write the outcome.
+
+    Raises `InterruptedTrainingError` when `stop` says so; the folder can then be resumed.
+    """
+    training = Training(recipe, plan or plan_for())
+    if folder is not None:
+        folder.resume(training)
+        folder.save(training)
+    saved = time.monotonic()
+    for report in training.reports(stop):
+        on_report(report)
+        if folder is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+            folder.save(training)
+            saved = time.monotonic()
+    if folder is not None:
+        folder.save(training)
+    if not training.done:
+        raise InterruptedTrainingError
+    result = training.result(test=test)
+    if folder is not None:
+        folder.finish(training, result)
+    return Trained(training, result)

@@ -1,0 +1,266 @@
+"""Training a genome: steps until the budget is spent, reports on the way, a checkpoint that resumes exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from itnas.genome import Genome
+from itnas.models import build_network
+from itnas.tasks import Task
+from itnas.training.curves import Curves
+from itnas.training.memory import free_memory, parts_needed, ran_out
+from itnas.training.population import Plan, Population
+from itnas.training.result import Replica, Result, best_rate, rate_interval
+from itnas.training.schedule import Budget, Clock, rate_factor
+from itnas.version import __version__
+
+# Shares of the budget after which the validation score is taken.
+RUNGS = tuple((number + 1) / 10 for number in range(10))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a training's outcome follows from."""
+
+    genome: Genome
+    task: Task
+    seeds: tuple[int, ...]
+    budget: Budget
+    batch_size: int
+    length: int
+    rungs: tuple[float, ...] = RUNGS
+
+    def __post_init__(self) -> None:
+        if not self.rungs or list(self.rungs) != sorted(set(self.rungs)) or self.rungs[0] <= 0 or self.rungs[-1] != 1:
+            raise ValueError(f"rungs are rising shares of the budget that end with 1, got {self.rungs}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What tells this training from another, as plain data."""
+        return {
+            "genome": self.genome.canonical().to_dict(),
+            "task": self.task.label,
+            "seeds": list(self.seeds),
+            "budget": {self.budget.unit: self.budget.amount},
+            "batch_size": self.batch_size,
+            "length": self.length,
+            "rungs": list(self.rungs),
+        }
+
+
+def recipe(
+    genome: Genome,
+    task: Task,
+    *,
+    replicas: int = 3,
+    seed: int = 0,
+    budget: Budget | None = None,
+    batch_size: int | None = None,
+    length: int | None = None,
+    rungs: Sequence[float] = RUNGS,
+) -> Recipe:
+    """A recipe with what is not said filled in: by the genome, else by the task.
+
+    `replicas` seeds are derived from `seed`; each is trained with every learning rate of the genome.
+    """
+    if not 1 <= replicas <= 1000:
+        raise ValueError(f"replicas must lie in 1 to 1000, got {replicas}")
+    steps = genome.training.steps or task.steps
+    if batch_size is None:
+        batch_size = genome.training.batch_size or task.batch_size
+    return Recipe(
+        genome=genome,
+        task=task,
+        seeds=tuple(1000 * seed + number for number in range(replicas)),
+        budget=budget or Budget(steps),
+        batch_size=batch_size,
+        length=task.length if length is None else length,
+        rungs=tuple(rungs),
+    )
+
+
+def probe(recipe: Recipe) -> None:
+    """Refuse, by ValueError, a genome that cannot run on its task: found out on one sample, before anything is kept."""
+    network = build_network(recipe.genome, recipe.task)
+    batch = recipe.task.batch("validation", size=1, length=recipe.length)
+    with torch.no_grad():
+        network(batch.inputs, batch.domain)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How things stand after a step. `scores` are set at rungs."""
+
+    step: int
+    total: int | None
+    progress: float
+    seconds: float
+    losses: tuple[float, ...]  # means since the last report
+    alive: tuple[bool, ...]
+    rung: int | None = None
+    scores: tuple[float, ...] | None = None
+
+
+class Training:
+    """A population on its way through its budget. Iterate over `reports()` to train."""
+
+    def __init__(self, recipe: Recipe, plan: Plan | None = None) -> None:
+        self.recipe = recipe
+        plan = plan or Plan()
+        self.population = Population(
+            recipe.genome, recipe.task, recipe.seeds, batch_size=recipe.batch_size, length=recipe.length, plan=plan
+        )
+        self.population.plan = _fitted(plan, recipe, self.population.replicas)
+        self.clock = Clock(recipe.budget, recipe.batch_size)
+        self.curves = Curves(self.population.replicas)
+        self.step = 0
+        self.rung = 0
+
+    @property
+    def done(self) -> bool:
+        return self.rung == len(self.recipe.rungs)
+
+    def reports(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
+        """Train; a report about every half per cent of the budget and at every rung.
+
+        `stop` is asked between steps; `state` then holds all that is needed to go on.
+        """
+        while not self.done and not stop():
+            losses = self._advance()
+            self.step += 1
+            self.curves.add(losses)
+            progress = self.clock.progress(self.step)
+            at_rung = progress >= self.recipe.rungs[self.rung] - 1e-9
+            if at_rung or self.step % self._interval() == 0:
+                yield self._report(progress, at_rung=at_rung)
+
+    def _advance(self) -> Tensor:
+        """One step, in smaller parts if memory runs out: nothing has changed before the gradient is there."""
+        total = self.clock.total
+        stride = 0.0 if total is None else 1 / total
+        factor = rate_factor(self.clock.progress(self.step), self.recipe.genome.training.warmup, stride)
+        while True:
+            try:
+                return self.population.step(self.step, factor)
+            except RuntimeError as error:
+                plan = self.population.plan
+                if not ran_out(error) or plan.parts >= self.recipe.batch_size:
+                    raise
+                self.population.plan = dataclasses.replace(plan, parts=min(2 * plan.parts, self.recipe.batch_size))
+
+    def _interval(self) -> int:
+        return 10 if self.clock.total is None else max(1, self.clock.total // 200)
+
+    def _report(self, progress: float, *, at_rung: bool) -> Report:
+        scores, rung = None, None
+        if at_rung:
+            scores = tuple(self.population.scores())
+            # A budget in seconds may run past several rungs in one step.
+            passed = [share for share in self.recipe.rungs if share <= progress + 1e-9]
+            self.rung = rung = len(passed)
+        losses = self.curves.record(self.step, self.clock.elapsed(), scores)
+        return Report(
+            step=self.step,
+            total=self.clock.total,
+            progress=progress,
+            seconds=self.clock.elapsed(),
+            losses=losses,
+            alive=tuple(self.population.alive.tolist()),
+            rung=rung,
+            scores=scores,
+        )
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that `restore` needs to go on as if nothing had happened."""
+        population = self.population
+        tensors = {
+            "flat": population.stack.flat,
+            "mean": population.optimiser.mean,
+            "square": population.optimiser.square,
+            "alive": population.alive,
+            "died": population.died,
+            "losses": self.curves.sums,
+        }
+        data = {
+            "recipe": self.recipe.to_dict(),
+            "step": self.step,
+            "rung": self.rung,
+            "seconds": self.clock.elapsed(),
+            "curves": self.curves.to_dict(),
+            # Sums over parts round differently: a resumed training keeps its parts, whatever memory there is now.
+            "parts": population.plan.parts,
+        }
+        return tensors, data
+
+    def restore(self, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:
+        """Go on from a state. It must be of the same recipe."""
+        if data["recipe"] != self.recipe.to_dict():
+            differing = [key for key, value in self.recipe.to_dict().items() if data["recipe"].get(key) != value]
+            raise ValueError(f"the saved training is another one: it differs in {', '.join(differing)}")
+        population = self.population
+        with torch.no_grad():
+            population.stack.flat.copy_(tensors["flat"])
+            population.optimiser.mean.copy_(tensors["mean"])
+            population.optimiser.square.copy_(tensors["square"])
+            population.alive.copy_(tensors["alive"])
+            population.died.copy_(tensors["died"])
+        population.plan = dataclasses.replace(population.plan, parts=data["parts"])
+        self.step, self.rung = data["step"], data["rung"]
+        self.curves = Curves.from_dict(data["curves"], tensors["losses"])
+        self.clock = Clock(self.recipe.budget, self.recipe.batch_size, seconds=data["seconds"])
+
+    def result(self, *, test: bool = False) -> Result:
+        """The outcome; `test` also scores the test split, which nothing was chosen by."""
+        population, curves = self.population, self.curves
+        scores = curves.last_scores()
+        rate = best_rate(population.rates, population.learning_rates, scores)
+        died = [step if step >= 0 else None for step in population.died.tolist()]
+        rows = zip(population.seeds, population.learning_rates, scores, curves.last_losses(), died, strict=True)
+        task = self.recipe.task
+        return Result(
+            task=task.label,
+            genome=self.recipe.genome.hash,
+            metric=task.metric,
+            score=rate_interval(rate, population.learning_rates, scores),
+            chance=task.chance,
+            ceiling=task.ceiling,
+            learning_rate=rate,
+            replicas=tuple(Replica(*row) for row in rows),
+            test_score=rate_interval(rate, population.learning_rates, population.scores("test")) if test else None,
+            steps=self.step,
+            samples=self.step * self.recipe.batch_size,
+            seconds=self.clock.elapsed(),
+            parameters=population.stack.flat.shape[1],
+            provenance=provenance(population.plan),
+        )
+
+
+def _fitted(plan: Plan, recipe: Recipe, replicas: int) -> Plan:
+    """The plan with its batches cut so that activations fit into memory."""
+    cost = recipe.genome.cost(recipe.length, recipe.task, batch_size=recipe.batch_size)
+    parts = parts_needed(cost.activation_bytes * replicas, free_memory(plan.device), recipe.batch_size)
+    return dataclasses.replace(plan, parts=max(plan.parts, parts))
+
+
+def provenance(plan: Plan) -> dict[str, Any]:
+    """What else a result depends on."""
+    cuda = plan.device.type == "cuda"
+    return {
+        "itnas": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name(plan.device) if cuda else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "precision": "bfloat16" if plan.bfloat16 else "float32",
+        "parts": plan.parts,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }

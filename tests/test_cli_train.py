@@ -1,0 +1,295 @@
+"""`itnas train` and `itnas tasks` as users run them: real processes, interrupted and killed for real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import itnas
+from itnas.cli import main
+
+Inside = Callable[..., tuple[int, str, str]]
+START = [sys.executable, "-c", "from itnas.cli import main; main()"]
+# One thread: two busy processes on two cores would wait for each other.
+ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*START, *map(str, arguments)], capture_output=True, text=True, env=ALONE, cwd=cwd)
+
+
+@pytest.fixture
+def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """The command line in this process: exit code, stdout and stderr. Saves the seconds that torch takes to load."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["itnas", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (ended.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+def command(out: Path, steps: int = 30, *more: str) -> list[str]:
+    task = ["--task", "parity/length=16,batch_size=8", "--replicas", "2", "--steps", str(steps)]
+    return ["train", "gru", *task, "--seed", "3", "--out", str(out), *more]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("train") / "out"
+    return out, run(*command(out, 30, "--json", "--test"))
+
+
+def test_json_says_all(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, process = finished
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout)
+    assert set(found["score"]) == {"mean", "low", "high", "replicas"}
+    assert found["score"]["replicas"] == 2
+    assert found["score"]["low"] <= found["score"]["mean"] <= found["score"]["high"] <= 1
+    assert (found["chance"], found["ceiling"], found["metric"]) == (0.5, 1.0, "accuracy")
+    assert found["steps"] == 30
+    assert found["samples"] == 240
+    assert [(each["seed"], each["learning_rate"]) for each in found["replicas"]] == [
+        (3000, 0.003), (3000, 0.01), (3001, 0.003), (3001, 0.01)
+    ]  # fmt: skip
+    own = [each["score"] for each in found["replicas"] if each["learning_rate"] == found["learning_rate"]]
+    assert found["score"]["mean"] == pytest.approx(sum(own) / 2)
+    assert found["test_score"]["replicas"] == 2
+    assert found == json.loads((out / "result.json").read_text())
+
+
+def test_progress_is_plain_lines_in_a_pipe(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    lines = finished[1].stderr.splitlines()
+    assert len(lines) == 10
+    assert all(line.startswith("gru on parity/length=16,batch_size=8: step ") for line in lines)
+    assert lines[-1].startswith("gru on parity/length=16,batch_size=8: step 30 of 30, loss 0.")
+    assert lines[-1].endswith("0 s left")
+    assert "score 0." in lines[-1]
+
+
+def test_the_weights_are_those_of_the_best_replica(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, process = finished
+    found = json.loads(process.stdout)
+    network = itnas.build(out / "genome.yaml", found["task"])
+    network.load_state_dict(load_file(out / "weights.safetensors"))
+    from itnas.tasks import find
+
+    task = find(found["task"])
+    parts = [task.batch("validation", step=step, size=64) for step in range(8)]
+    scores = [task.score(network(part.inputs, part.domain), part) for part in parts]
+    mean = sum(score * weight for score, weight in scores) / sum(weight for _, weight in scores)
+    own = [each["score"] for each in found["replicas"] if each["learning_rate"] == found["learning_rate"]]
+    assert mean == pytest.approx(max(own), abs=1e-3)
+    stacked = load_file(out / "replicas.safetensors")
+    assert all(part.shape[0] == 4 for part in stacked.values())
+
+
+def test_curves_are_a_table(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, process = finished
+    curves = pd.read_parquet(out / "curves.parquet")
+    assert curves["replica"].nunique() == 4
+    last = curves[curves["step"] == 30]
+    assert last["score"].tolist() == [each["score"] for each in json.loads(process.stdout)["replicas"]]
+    assert sorted(path.name for path in out.iterdir()) == [
+        ".lock", "curves.parquet", "genome.yaml", "replicas.safetensors", "result.json", "weights.safetensors"
+    ]  # fmt: skip
+
+
+def test_the_same_command_again_shows_the_result(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, process = finished
+    before = (out / "weights.safetensors").stat().st_mtime_ns
+    again = run(*command(out, 30, "--json", "--quiet"))
+    assert json.loads(again.stdout) == json.loads(process.stdout)
+    assert (out / "weights.safetensors").stat().st_mtime_ns == before
+    assert again.stderr == ""
+    shown = run(*command(out, 30))
+    assert "holds the result already" in shown.stderr
+    assert "accuracy 0." in shown.stdout
+
+
+def test_another_training_is_not_written_over(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, _ = finished
+    process = run(*command(out, 40))
+    assert process.returncode == 2
+    assert process.stderr.strip() == (
+        f"itnas: {out} holds the result of another training: name another folder, or delete it"
+    )
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, sent: signal.Signals) -> None:
+    steps = 150
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert run(*command(whole, steps, "--quiet")).returncode == 0
+    code = "import itnas.training.train as t; t.CHECKPOINT_SECONDS = 0.2; from itnas.cli import main; main()"
+    arguments = command(broken, steps)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ALONE
+    )
+    wait_for(broken / "checkpoint.safetensors", process)
+    time.sleep(0.7)
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == (-9 if sent == signal.SIGKILL else 130), errors
+    if sent != signal.SIGKILL:
+        assert errors.splitlines()[-1] == f"itnas: interrupted; the same command goes on from {broken}"
+    assert not (broken / "result.json").exists()
+    from itnas.training.checkpoint import load
+
+    done = load(broken / "checkpoint.safetensors")[1]["step"]
+    assert done < steps
+    assert run(*arguments, "--quiet").returncode == 0
+    one, other = load_file(whole / "replicas.safetensors"), load_file(broken / "replicas.safetensors")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    columns = ["step", "replica", "loss", "score", "alive"]
+    curves = [pd.read_parquet(out / "curves.parquet")[columns] for out in (whole, broken)]
+    pd.testing.assert_frame_equal(*curves, check_exact=True)
+    results = [json.loads((out / "result.json").read_text()) for out in (whole, broken)]
+    assert results[0]["replicas"] == results[1]["replicas"]
+    assert not (broken / "checkpoint.safetensors").exists()
+
+
+def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
+    process = subprocess.Popen([*START, *command(tmp_path, 100_000, "--quiet")], env=ALONE)
+    try:
+        wait_for(tmp_path / "checkpoint.safetensors", process)
+        second = run(*command(tmp_path, 100_000))
+        assert second.returncode == 2
+        assert second.stderr.strip() == (
+            f"itnas: {tmp_path} is in use by another training: wait for it, or name another folder"
+        )
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0garbage!")
+    process = run(*command(tmp_path))
+    assert process.returncode == 2
+    assert process.stderr.startswith(f"itnas: {tmp_path}/checkpoint.safetensors is damaged (")
+    assert process.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trasnformer", "--task", "parity"], "unknown specialist (and no such file) 'trasnformer'"),
+        (["gru", "--task", "partiy"], "unknown task 'partiy'"),
+        (["gru", "--task", "parity/flop=1"], "unknown setting of task parity 'flop'"),
+        (["gru", "--task", "parity", "--steps", "5", "--seconds", "1"], "--steps, --samples and --seconds exclude"),
+        (["gru", "--task", "parity", "--steps", "0"], "a budget must be positive, got 0 steps"),
+        (["gru", "--task", "parity", "--replicas", "0"], "replicas must lie in 1 to 1000, got 0"),
+        (["gru", "--task", "parity", "--batch-size", "0"], "batch_size must be at least 1, got 0"),
+        (["gru", "--task", "parity", "--length", "0"], "a sample has at least 1 points"),
+        (["gru", "--task", "parity", "--device", "tpu"], "unknown device 'tpu'"),
+        (["gru", "--task", "parity", "--plot", "curves.pdf"], "unknown ending of curves.pdf 'pdf'"),
+        (["gru", "--task", "ring-transfer"], "walks along its points in order, which a Graph does not have"),
+        (["missing.yaml", "--task", "parity"], "missing.yaml: No such file or directory"),
+        (["gru", "--task", "no.such.module:Task"], "importing no.such.module failed"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = inside("train", *arguments, "--quiet")
+    assert code == 2, errors
+    assert message in errors
+    assert errors.count("\n") == 1, errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_and_nothing_finished_is_lost(tmp_path: Path) -> None:
+    """A file system with no room: /dev/full stands in for the checkpoint's temporary file."""
+    code = (
+        "import os, itnas.files, tempfile\n"
+        "itnas.files.tempfile = type('T', (), {'mkstemp': staticmethod(lambda dir, prefix: "
+        "(os.open('/dev/full', os.O_WRONLY), os.path.join(dir, prefix + 'x')))})\n"
+        "from itnas.cli import main; main()"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, *command(tmp_path / "out")], capture_output=True, text=True, env=ALONE
+    )
+    assert process.returncode == 2
+    assert process.stderr == "itnas: No space left on device\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+def test_without_out_the_same_command_finds_its_folder(tmp_path: Path) -> None:
+    arguments = ["train", "gru", "--task", "parity/length=8", "--steps", "4", "--replicas", "1", "--quiet", "--json"]
+    first, second = run(*arguments, cwd=tmp_path), run(*arguments, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    folders = list((tmp_path / "runs" / "train").iterdir())
+    assert len(folders) == 1
+    assert folders[0].name.startswith("parity_length=8-")
+    assert json.loads(first.stdout)["score"]["low"] is None
+
+
+def test_a_page_is_drawn_that_needs_no_network(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, _ = finished
+    page = out.parent / "curves.html"
+    assert run(*command(out, 30, "--quiet", "--plot", str(page))).returncode == 0
+    text = page.read_text()
+    assert "rate 0.003, seed 3000" in text
+    assert "<script src=" not in text
+
+
+def test_users_tasks_train(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import dataclass\n"
+        "import torch\n"
+        "from itnas.tasks import Batch, Task\n"
+        "@dataclass(frozen=True)\n"
+        "class Copy(Task):\n"
+        "    name, summary, expects = 'copy', 'Tokens in, tokens out.', 'Nothing to mix.'\n"
+        "    length: int = 8\n"
+        "    vocabulary = 4\n"
+        "    outputs = 4\n"
+        "    chance = 0.25\n"
+        "    def draw(self, rng, size, length):\n"
+        "        tokens = torch.from_numpy(rng.integers(4, size=(size, length)))\n"
+        "        return Batch(tokens, tokens)\n"
+    )
+    arguments = ["train", "transformer", "--task", "mine:Copy", "--steps", "60", "--replicas", "1", "--json", "--quiet"]
+    process = run(*arguments, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    found = json.loads(process.stdout)
+    assert found["task"] == "mine:Copy"
+    assert found["score"]["mean"] > 0.9
+
+
+def test_tasks_lists_all(inside: Inside) -> None:
+    from itnas.tasks import TASKS
+
+    rows = json.loads(inside("tasks", "--json")[1])
+    assert [row["task"] for row in rows] == list(TASKS)
+    for row in rows:
+        assert {"metric", "chance", "ceiling", "lengths", "expects"} <= set(row)
+    assert len(inside("tasks", "--csv")[1].splitlines()) == len(TASKS) + 1
+    shown = inside("tasks")[1]
+    assert all(name in shown for name in TASKS)
+    assert "pairs=4" in inside("tasks", "recall/pairs=4")[1]
+    code, _, errors = inside("tasks", "--json", "--csv")
+    assert (code, errors) == (2, "itnas: --json and --csv exclude each other: give one of them\n")

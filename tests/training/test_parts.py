@@ -1,0 +1,124 @@
+"""The small parts of training: schedule, intervals, memory, metrics, devices, curves."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itnas.training import Budget, plan_for
+from itnas.training.curves import Curves
+from itnas.training.interval import interval
+from itnas.training.memory import free_memory, parts_needed, ran_out
+from itnas.training.result import best_rate, rate_interval
+from itnas.training.schedule import Clock, rate_factor
+
+
+def test_the_rate_rises_and_falls() -> None:
+    steps = 200
+    factors = [rate_factor(step / steps, 0.1, 1 / steps) for step in range(steps)]
+    assert factors[0] == pytest.approx(1 / 20)
+    assert factors[19] == pytest.approx(1)
+    assert factors[20] == pytest.approx(1)
+    assert all(late < early for early, late in pairwise(factors[20:]))
+    assert 0 < factors[-1] < 0.001
+    middle = 20 + 90
+    assert factors[middle] == pytest.approx(0.5)
+
+
+@given(st.floats(0, 1), st.floats(0, 0.9))
+def test_the_rate_never_exceeds_its_peak(progress: float, warmup: float) -> None:
+    assert 0 <= rate_factor(progress, warmup, 0.01) <= 1
+
+
+def test_no_warm_up_starts_at_the_peak() -> None:
+    assert rate_factor(0.0, 0.0, 0.01) == 1
+
+
+def test_budgets() -> None:
+    assert Budget(100).steps(8) == 100
+    assert Budget(100, "samples").steps(8) == 13
+    assert Budget(1.5, "seconds").steps(8) is None
+    with pytest.raises(ValueError, match="must be positive, got 0 steps"):
+        Budget(0)
+    with pytest.raises(ValueError, match="did you mean 'steps'"):
+        Budget(1, "step")
+
+
+def test_seconds_go_on_where_they_were() -> None:
+    clock = Clock(Budget(10.0, "seconds"), 8, seconds=5.0)
+    assert 0.5 <= clock.progress(0) < 0.6
+    assert Clock(Budget(10.0, "seconds"), 8, seconds=50.0).progress(0) == 1
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    """95 % of 4,000 intervals from five normal scores: 3 standard errors are 1 %."""
+    rng = np.random.default_rng(0)
+    found = [interval(list(rng.normal(0.3, 0.1, 5)), top=9.0) for _ in range(4000)]
+    share = np.mean([each.low <= 0.3 <= each.high for each in found])
+    assert abs(share - 0.95) < 0.0104
+
+
+def test_an_interval_ends_at_the_best_score() -> None:
+    found = interval([0.99, 1.0, 1.0])
+    assert found.high == 1.0
+    assert found.low == pytest.approx(0.9967 - 4.3027 * 0.0057735 / math.sqrt(3), abs=1e-4)
+    one = interval([0.5])
+    assert (one.mean, one.low, one.high, one.replicas) == (0.5, None, None, 1)
+
+
+def test_the_best_rate_is_best_on_average() -> None:
+    rates, scores = [0.1, 0.2] * 3, [0.9, 0.8, 0.1, 0.7, 0.2, 0.6]
+    assert best_rate([0.1, 0.2], rates, scores) == 0.2
+    assert rate_interval(0.2, rates, scores).mean == pytest.approx(0.7)
+    assert best_rate([0.2, 0.1], rates, [0.5] * 6) == 0.1
+
+
+def test_parts() -> None:
+    assert parts_needed(100, None, 8) == 1
+    assert parts_needed(100, 1000, 8) == 1
+    assert parts_needed(501, 1000, 8) == 2
+    assert parts_needed(1e9, 1000, 8) == 8
+    free = free_memory(torch.device("cpu"))
+    assert free is None or 2**20 < free < 2**50
+    assert ran_out(torch.OutOfMemoryError("CUDA out of memory"))
+    assert ran_out(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."))
+    assert not ran_out(RuntimeError("shapes do not match"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "unknown device 'gpu': use auto, cpu, cuda"),
+        ({"device": "mps"}, "device 'mps' is not supported"),
+        ({"device": "cuda:99"}, "asked for, but torch sees"),
+        ({"precision": "fp16"}, "unknown precision 'fp16'"),
+        ({"device": "cpu", "capture": True}, "needs a CUDA device"),
+    ],
+)
+def test_bad_devices(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan_for(**options)
+
+
+def test_curves_are_means_between_records_and_survive_a_break() -> None:
+    curves = Curves(2)
+    curves.add(torch.tensor([1.0, 3.0]))
+    curves.add(torch.tensor([2.0, torch.nan]))
+    losses = curves.record(2, 0.1, [0.5, 0.25])
+    assert losses[0] == 1.5
+    assert math.isnan(losses[1])
+    curves.add(torch.tensor([4.0, 0.1]))
+    again = Curves.from_dict(curves.to_dict(), curves.sums)
+    for each in (curves, again):
+        each.add(torch.tensor([0.3, 0.2]))
+        each.record(4, 0.2, None)
+    assert again.rows == curves.rows
+    frame = curves.to_frame([7, 7], [0.1, 0.2], [None, 1])
+    assert list(frame.columns) == ["step", "seconds", "replica", "seed", "learning_rate", "loss", "score", "alive"]
+    assert frame["alive"].tolist() == [True, False, True, False]
+    assert frame["score"].isna().tolist() == [False, False, True, True]
+    assert curves.last_scores() == [0.5, 0.25]

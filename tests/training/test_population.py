@@ -1,0 +1,200 @@
+"""Stacked replicas: each is what it would be alone, bit for bit; the dead touch nobody."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+
+from itnas import genes
+from itnas.genome import Genome
+from itnas.tasks import Task, find
+from itnas.training import Plan, Population
+
+FAST = {"hidden": 4}
+CASES = {
+    "integral": ("recall/pairs=4,length=19", genes.Integral()),
+    "integral, sampled": ("parity/length=19", genes.Integral(quadrature=genes.MonteCarlo(samples=4))),
+    "learned rank": ("parity/length=19", genes.Integral(kernel=genes.FactorisedKernel(learned_rank=True))),
+    "attention": ("recall/pairs=4,length=19", genes.Attention()),
+    "convolution": ("local-pattern/length=19", genes.Convolution()),
+    "gru": ("parity/length=19", genes.Gru()),
+    "lstm": ("parity/length=19", genes.Lstm()),
+    "selective-ssm": ("parity/length=19", genes.SelectiveSsm()),
+    "gated-convolution": ("delay/length=19", genes.GatedConvolution()),
+    "cloud": ("shape-clouds/length=19", genes.Integral(kernel=genes.MlpKernel(features=("distance", "content")))),
+    "graph": ("ring-transfer/length=11", genes.Integral(kernel=genes.MlpKernel(features=("content", "product")))),
+    "grid": ("poisson/length=19", genes.Integral(kernel=genes.MlpKernel(features=("offset", "position")))),
+    "pixels": ("digits/length=25", genes.Convolution(taps=3)),
+    "decoded": ("mad-compression/small,length=9", genes.Gru()),
+}
+
+
+def population(
+    case: str, seeds: tuple[int, ...], rates: tuple[float, ...] = (3e-3, 1e-2), **plan: object
+) -> Population:
+    task, layer = CASES[case]
+    genome = Genome(width=12, layers=(layer,), training=genes.Training(learning_rates=rates))
+    return Population(genome, find(task), seeds, batch_size=8, plan=Plan(**plan))
+
+
+def trained(members: Population, steps: int = 4) -> Population:
+    for step in range(steps):
+        members.step(step, 0.5)
+    return members
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_replica_in_a_stack_equals_the_one_alone_bit_for_bit(case: str) -> None:
+    """Every seed and rate of a stack of six, against stacks of one."""
+    stack = trained(population(case, (7, 8, 9)))
+    scores = stack.scores(samples=8)
+    for seed in (7, 9):
+        for rate in (3e-3, 1e-2):
+            alone = trained(population(case, (seed,), (rate,)))
+            place = [*zip(stack.seeds, stack.learning_rates, strict=True)].index((seed, rate))
+            assert torch.equal(stack.stack.flat[place], alone.stack.flat[0]), (seed, rate)
+            assert torch.equal(stack.optimiser.square[place], alone.optimiser.square[0])
+            assert scores[place] == alone.scores(samples=8)[0]
+
+
+@pytest.mark.parametrize("case", ["integral", "attention", "convolution", "gru", "selective-ssm", "gated-convolution"])
+def test_bits_do_not_depend_on_company_with_two_threads_either(case: str) -> None:
+    """torch splits up a batch of one among threads in another way than a batch of many."""
+    name, layer = CASES[case]
+    genome, task = Genome(width=32, layers=(layer,)), find(f"{name.partition('/')[0]}/length=64")
+    found = []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for seeds, rates in (((7, 8, 9), (3e-3, 1e-2)), ((7,), (3e-3,)), ((7, 5), (3e-3,))):
+            training = genes.Training(learning_rates=rates)
+            members = Population(genome.model_copy(update={"training": training}), task, seeds, batch_size=32)
+            found.append(trained(members, 2).stack.flat[0])
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("case", ["integral", "gru", "cloud"])
+def test_training_equals_a_plain_loop_with_torchs_own_optimiser(case: str) -> None:
+    """Against nn.Module, torch.optim.AdamW and clip_grad_norm_, up to rounding."""
+    stack = population(case, (3, 4), (3e-3,))
+    start = [stack.stack.state_of(number) for number in range(2)]
+    task, training = stack.task, stack.genome.training
+    trained(stack, 5)
+    for number, seed in enumerate((3, 4)):
+        network = copy.deepcopy(stack.stack.skeleton)
+        network.load_state_dict(start[number])
+        groups = [
+            {"params": [part for part in network.parameters() if (part.dim() > 1) is decayed], "weight_decay": decay}
+            for decayed, decay in ((True, training.weight_decay), (False, 0.0))
+        ]
+        optimiser = torch.optim.AdamW(groups, lr=0.5 * 3e-3, betas=training.betas)
+        for step in range(5):
+            batch = task.batch("train", seed=seed, step=step, size=8)
+            outputs = network(batch.inputs, batch.domain)
+            if batch.mask is not None:
+                outputs, targets = outputs[batch.mask], batch.targets[batch.mask]
+            else:
+                targets = batch.targets
+            loss = torch.nn.functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), training.clip)
+            optimiser.step()
+        for name, part in network.named_parameters():
+            torch.testing.assert_close(stack.stack.state_of(number)[name], part.detach(), rtol=2e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("case", ["integral", "gru", "cloud", "graph", "integral, sampled"])
+def test_a_batch_in_parts_is_the_same_step(case: str) -> None:
+    whole, parts = trained(population(case, (1,)), 1), trained(population(case, (1,), parts=3), 1)
+    moved = (whole.optimiser.mean.abs().max(), (whole.optimiser.mean - parts.optimiser.mean).abs().max())
+    assert moved[1] < 1e-5 * moved[0]
+
+
+def test_a_dead_replica_is_masked_and_touches_no_other() -> None:
+    stack, sound = population("integral", (1, 2)), trained(population("integral", (1, 2)), 6)
+    for step in range(6):
+        if step == 3:
+            with torch.no_grad():
+                stack.stack.flat[1, 5] = torch.nan
+        stack.step(step, 0.5)
+    assert stack.alive.tolist() == [True, False, True, True]
+    assert stack.died.tolist() == [-1, 3, -1, -1]
+    for number in (0, 2, 3):
+        assert torch.equal(stack.stack.flat[number], sound.stack.flat[number])
+    scores = stack.scores(samples=8)
+    assert scores[1] == stack.task.chance
+    assert scores[0] == sound.scores(samples=8)[0]
+
+
+def test_a_replica_dies_of_a_gradient_that_is_not_a_number() -> None:
+    """And stands still from then on, its optimiser too."""
+    stack = trained(population("integral", (1,)), 2)
+    before = stack.stack.flat.detach().clone()
+    with torch.no_grad():
+        stack.stack.flat[0] *= 1e30
+    blown = stack.stack.flat.detach().clone()
+    trained(stack, 2)
+    assert stack.alive.tolist() == [False, True]
+    assert torch.equal(stack.stack.flat[0], blown[0])
+    assert torch.isfinite(stack.optimiser.mean).all()
+    assert not torch.equal(stack.stack.flat[1], before[1])
+
+
+def test_replicas_of_one_seed_start_alike_and_see_the_same_data() -> None:
+    stack = population("integral", (1, 2))
+    flat, inputs = stack.stack.flat, stack.batch(3).inputs
+    assert torch.equal(flat[0], flat[1])
+    assert torch.equal(inputs[0], inputs[1])
+    assert not torch.equal(flat[0], flat[2])
+    assert not torch.equal(inputs[0], inputs[2])
+
+
+def test_rank_gates_are_pushed_shut() -> None:
+    """Twice: the penalty's gradient reaches the gates, and the other parameters only through them."""
+
+    def gates(penalty: float) -> torch.Tensor:
+        layer = genes.Integral(kernel=genes.FactorisedKernel(learned_rank=True))
+        training = genes.Training(learning_rates=(1e-2,), rank_penalty=penalty)
+        task = find("parity/length=9")
+        stack = Population(Genome(width=8, layers=(layer,), training=training), task, (1,), batch_size=2)
+        trained(stack, 8)
+        return torch.stack([stack.stack.parameters()[name] for name in stack.gates])
+
+    assert (gates(10.0) < gates(0.0)).all()
+    assert (gates(10.0) < -0.02).all()
+
+
+def test_validation_data_are_the_same_for_every_population() -> None:
+    drawn = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Spy(type(find("parity"))):
+        def batch(self, split: str = "train", **options: object) -> object:
+            drawn.append((split, options["step"], options.get("seed", 0)))
+            return super().batch(split, **options)
+
+    stack = Population(Genome(width=8), Spy(length=16), (5, 6), batch_size=4)
+    stack.scores(samples=130)
+    assert drawn == [("validation", 0, 0), ("validation", 1, 0), ("validation", 2, 0)]
+
+
+def test_seeds_must_differ() -> None:
+    with pytest.raises(ValueError, match="seeds that differ, got \\[1, 1\\]"):
+        population("integral", (1, 1))
+
+
+def test_bfloat16_learns_too() -> None:
+    """Autocast on the CPU: the same code path as on a GPU."""
+    task: Task = find("local-pattern/length=16")
+    training = genes.Training(learning_rates=(1e-2,))
+    stack = Population(Genome(width=16, training=training), task, (1,), batch_size=16, plan=Plan(bfloat16=True))
+    first = float(stack.step(0, 1.0)[0])
+    for step in range(1, 150):
+        last = float(stack.step(step, 1.0)[0])
+    assert last < 0.9 * first
+    assert stack.alive.all()
