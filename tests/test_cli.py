@@ -60,3 +60,24 @@ def test_bench_prints_json(tmp_path: Path) -> None:
     for row in measured["crossover"]:
         assert row["auto / fastest"] >= 1
         assert row[f"{row['auto']} ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "column"),
+    [
+        ("population", "stack", "one by one / stacked"),
+        ("population", "data", "draw / step"),
+        pytest.param("population", "mastery", "gru", marks=pytest.mark.slow),
+        pytest.param("reference", "mqar", "attention", marks=pytest.mark.slow),
+        pytest.param("reference", "mad", "average", marks=pytest.mark.slow),
+    ],
+)
+def test_every_section_of_every_benchmark_runs(tmp_path: Path, name: str, section: str, column: str) -> None:
+    """Quickly: one size each. Sections that were not asked for stay as the file has them."""
+    out = tmp_path / "out.json"
+    out.write_text('{"other": [1]}')
+    result = run("bench", name, "--only", section, "--quick", "--json", "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(result.stdout)
+    assert all(column in row for row in measured[section])
+    assert json.loads(out.read_text()) == {"other": [1]} | measured

@@ -198,6 +198,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         (["gru", "--task", "partiy"], "unknown task 'partiy'"),
         (["gru", "--task", "parity/flop=1"], "unknown setting of task parity 'flop'"),
         (["gru", "--task", "parity", "--steps", "5", "--seconds", "1"], "--steps, --samples and --seconds exclude"),
+        (["gru", "--task", "parity", "--task", "delay"], "one task at a time, got --task 2 times"),
         (["gru", "--task", "parity", "--steps", "0"], "a budget must be positive, got 0 steps"),
         (["gru", "--task", "parity", "--replicas", "0"], "replicas must lie in 1 to 1000, got 0"),
         (["gru", "--task", "parity", "--batch-size", "0"], "batch_size must be at least 1, got 0"),

@@ -18,7 +18,9 @@ PICTURES = ("html", "png", "svg")
 
 def train(
     genome: Annotated[str, typer.Argument(help="A genome's YAML or JSON file, or a specialist: transformer, gru, ...")],
-    task: Annotated[str, typer.Option("--task", "-t", help="A task, with settings: recall/pairs=16, or module:Class.")],
+    tasks: Annotated[
+        list[str], typer.Option("--task", "-t", help="A task, with settings: recall/pairs=16, or module:Class.")
+    ],
     replicas: Annotated[int, typer.Option("--replicas", "-r", help="Seeds, each with every learning rate.")] = 3,
     steps: Annotated[int | None, typer.Option("--steps", help="Budget in steps; by default the task's own.")] = None,
     samples: Annotated[int | None, typer.Option("--samples", help="Budget in samples per replica instead.")] = None,
@@ -41,6 +43,8 @@ def train(
 
     Ctrl-C stops at the next step; the same command goes on from there.
     """
+    if len(tasks) != 1:
+        raise ValueError(f"itnas train trains on one task at a time, got --task {len(tasks)} times: run it for each")
     if plot is not None:
         check_suffix(plot.name, PICTURES)
     from itnas.entry import genome_of
@@ -49,7 +53,7 @@ def train(
 
     made = recipe(
         genome_of(genome),
-        find(task),
+        find(tasks[0]),
         replicas=replicas,
         seed=seed,
         budget=_budget(steps, samples, seconds),

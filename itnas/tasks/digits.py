@@ -57,10 +57,6 @@ class Digits(Task):
         return 2 if self.view == "grid" else 1
 
     @property
-    def vocabulary(self) -> None:
-        return None
-
-    @property
     def channels(self) -> int:
         return 1
 

@@ -41,10 +41,6 @@ class ExponentialAverage(Task):
             )
 
     @property
-    def vocabulary(self) -> None:
-        return None
-
-    @property
     def channels(self) -> int:
         return 1
 

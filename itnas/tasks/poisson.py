@@ -41,10 +41,6 @@ class Poisson(Task):
             raise ValueError(f"task poisson: modes must be at least 1, got modes={self.modes}")
 
     @property
-    def vocabulary(self) -> None:
-        return None
-
-    @property
     def channels(self) -> int:
         return 1
 

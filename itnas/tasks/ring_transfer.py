@@ -47,10 +47,6 @@ class RingTransfer(Task):
             )
 
     @property
-    def vocabulary(self) -> None:
-        return None
-
-    @property
     def channels(self) -> int:
         return self.classes + 2
 

@@ -135,10 +135,6 @@ class ShapeClouds(Task):
             raise ValueError(f"task shape-clouds: noise must be a number from 0 up, got noise={self.noise}")
 
     @property
-    def vocabulary(self) -> None:
-        return None
-
-    @property
     def channels(self) -> int:
         return 4 if self.coordinates else 1
 
