@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from itnas.genome import Genome
 from itnas.models import Network, build_network, specialist
@@ -36,7 +37,7 @@ def train(
     rungs: Sequence[float] = RUNGS,
     out: str | Path | None = None,
     device: str = "auto",
-    precision: str = "float32",
+    precision: Literal["float32", "bfloat16"] = "float32",
     capture: bool = False,
     test: bool = False,
     on_report: Callable[[Report], None] = lambda _: None,
@@ -56,13 +57,14 @@ def train(
         batch_size=batch_size,
         length=length,
         rungs=rungs,
+        precision=precision,
     )
-    plan = plan_for(device, precision, capture=capture)
+    plan = plan_for(device, capture=capture)
     probe(made)
     if out is None:
         return train_recipe(made, plan=plan, test=test, on_report=on_report)
     with TrainingFolder(Path(out)) as folder:
-        if folder.finished(made):
+        if folder.finished(made, test=test):
             raise ValueError(f"{folder.path} holds this training's result already: read result.json, or name another")
         return train_recipe(made, plan=plan, folder=folder, test=test, on_report=on_report)
 

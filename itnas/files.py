@@ -53,6 +53,8 @@ class _Loader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, (str, int, float, bool)):
+                raise ValueError(f"line {key_node.start_mark.line + 1}: a key must be a text, got {key!r}")
             if key in seen:
                 raise ValueError(f"line {key_node.start_mark.line + 1}: the key {key!r} is given twice")
             seen.add(key)
@@ -76,6 +78,8 @@ def parse_document(text: str, name: str, *, is_json: bool = False) -> Any:
         raise ValueError(f"{name}: {line}not valid YAML: {error.problem}") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{name}: line {error.lineno}: not valid JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise ValueError(f"{name}: nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from error
 

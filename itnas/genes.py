@@ -246,6 +246,11 @@ class Training(Settings):
             raise ValueError("at least one learning rate is needed")
         return tuple(sorted(set(rates)))
 
+    @field_validator("weight_decay", "warmup", "rank_penalty")
+    @classmethod
+    def _no_minus_zero(cls, value: float) -> float:
+        return value + 0.0
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not all(0 <= beta < 1 for beta in self.betas):

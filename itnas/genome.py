@@ -63,7 +63,7 @@ class Genome(Settings):
             raise ValueError(
                 f"layers must be one for all blocks, or depth={self.depth} of them, got {len(self.layers)}"
             )
-        if self.tied and len(set(self.layers)) > 1:
+        if self.tied and len({layer.canonical() for layer in self.layers}) > 1:
             raise ValueError("tied blocks share their weights, so layers must be one for all blocks")
         for number, layer in enumerate(self.layers):
             heads = getattr(layer, "heads", 1)
@@ -138,7 +138,9 @@ def migrated(data: Any, where: str) -> Any:
     """Bring a mapping that an earlier version wrote to the present schema."""
     while isinstance(data, dict):
         version = data.get("schema", SCHEMA)
-        if version == SCHEMA or not isinstance(version, int):
+        if type(version) is not int:
+            raise ValueError(f"{where}: schema: must be a whole number, got {version!r}")
+        if version == SCHEMA:
             return data
         if version > SCHEMA:
             raise ValueError(

@@ -44,6 +44,8 @@ def check_choice(purpose: str, name: object, choices: Iterable[str]) -> None:
     choices = list(choices)
     if name in choices:
         return
+    if not choices:
+        raise ValueError(f"unknown {purpose} {name!r}: there is none to choose from")
     close = difflib.get_close_matches(str(name), choices, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise ValueError(f"unknown {purpose} {name!r}: choose from {', '.join(map(repr, choices))}{hint}")

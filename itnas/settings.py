@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import reprlib
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -67,10 +68,10 @@ def one_sentence(error: ValidationError, where: str) -> str:
     """What is wrong, where, and what to write instead, of the first thing that is wrong."""
     details = error.errors(include_url=False)
     first = details[0]
-    steps = [step for step in first["loc"] if step not in _tags()]
+    steps = _written(first["loc"])
     kind, context, given = first["type"], first.get("ctx", {}), first["input"]
     if kind == "extra_forbidden":
-        *steps, key = steps
+        key = steps.pop()
         close = difflib.get_close_matches(str(key), _field_names(), n=1)
         problem = f"unknown setting {key!r}" + (f"; did you mean {close[0]!r}?" if close else "")
     elif kind in ("literal_error", "union_tag_invalid"):
@@ -81,10 +82,20 @@ def one_sentence(error: ValidationError, where: str) -> str:
     elif kind == "value_error":
         problem = str(context["error"])
     else:
-        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}, got {given!r}"
+        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}, got {reprlib.repr(given)}"
     more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
     path = ".".join(map(str, steps))
     return f"{where}: {path}: {problem}{more}" if path else f"{where}: {problem}{more}"
+
+
+def _written(location: tuple[int | str, ...]) -> list[int | str]:
+    """The path as the user wrote it: behind a place where there are alternatives, pydantic names the one it took."""
+    steps: list[int | str] = []
+    for before, step in zip((None, *location), location, strict=False):
+        alternatives = isinstance(before, int) or before in ("kernel", "quadrature")
+        if not (alternatives and step in _tags()):
+            steps.append(step)
+    return steps
 
 
 def _subclasses(cls: type[Settings]) -> list[type[Settings]]:

@@ -87,9 +87,8 @@ def test_the_weights_are_those_of_the_best_replica(finished: tuple[Path, subproc
     from itnas.tasks import find
 
     task = find(found["task"])
-    parts = [task.batch("validation", step=step, size=64) for step in range(8)]
-    scores = [task.score(network(part.inputs, part.domain), part) for part in parts]
-    mean = sum(score * weight for score, weight in scores) / sum(weight for _, weight in scores)
+    batch = task.batch("validation", size=512)
+    mean, _ = task.score(network(batch.inputs, batch.domain), batch)
     own = [each["score"] for each in found["replicas"] if each["learning_rate"] == found["learning_rate"]]
     assert mean == pytest.approx(max(own), abs=1e-3)
     stacked = load_file(out / "replicas.safetensors")
@@ -117,6 +116,14 @@ def test_the_same_command_again_shows_the_result(finished: tuple[Path, subproces
     shown = run(*command(out, 30))
     assert "holds the result already" in shown.stderr
     assert "accuracy 0." in shown.stdout
+
+
+def test_a_test_score_that_is_not_there_is_not_passed_over(tmp_path: Path, inside: Inside) -> None:
+    arguments = command(tmp_path, 3, "--quiet", "--json")
+    assert inside(*arguments)[0] == 0
+    code, _, errors = inside(*arguments, "--test")
+    assert code == 2
+    assert "holds this training's result without a test score" in errors
 
 
 def test_another_training_is_not_written_over(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -199,13 +206,21 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         (["gru", "--task", "parity/flop=1"], "unknown setting of task parity 'flop'"),
         (["gru", "--task", "parity", "--steps", "5", "--seconds", "1"], "--steps, --samples and --seconds exclude"),
         (["gru", "--task", "parity", "--task", "delay"], "one task at a time, got --task 2 times"),
-        (["gru", "--task", "parity", "--steps", "0"], "a budget must be positive, got 0 steps"),
+        (["gru", "--task", "parity", "--steps", "0"], "a budget must be positive and finite, got 0 steps"),
         (["gru", "--task", "parity", "--replicas", "0"], "replicas must lie in 1 to 1000, got 0"),
         (["gru", "--task", "parity", "--batch-size", "0"], "batch_size must be at least 1, got 0"),
         (["gru", "--task", "parity", "--length", "0"], "a sample has at least 1 points"),
+        (
+            ["gru", "--task", "parity", "--precision", "fp16"],
+            "unknown precision 'fp16': choose from 'float32', 'bfloat16'",
+        ),
         (["gru", "--task", "parity", "--device", "tpu"], "unknown device 'tpu'"),
         (["gru", "--task", "parity", "--plot", "curves.pdf"], "unknown ending of curves.pdf 'pdf'"),
         (["gru", "--task", "ring-transfer"], "walks along its points in order, which a Graph does not have"),
+        (["gru", "--task", "parity", "--seed", "-1"], "seed must lie in 0 to 2^40 - 1, got -1"),
+        (["gru", "--task", "digits/examples=5000"], "task digits has 1258 training images, got examples=5000"),
+        (["gru", "--task", "parity/16"], "unknown variant of task parity '16': there is none to choose from"),
+        (["gru", "--task", "parity/length=1000000000000"], "not enough memory: ask for less"),
         (["missing.yaml", "--task", "parity"], "missing.yaml: No such file or directory"),
         (["gru", "--task", "no.such.module:Task"], "importing no.such.module failed"),
     ],
@@ -234,7 +249,7 @@ def test_a_full_disk_is_said_and_nothing_finished_is_lost(tmp_path: Path) -> Non
     )
     assert process.returncode == 2
     assert process.stderr == "itnas: No space left on device\n"
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_out_the_same_command_finds_its_folder(tmp_path: Path) -> None:
@@ -255,6 +270,21 @@ def test_a_page_is_drawn_that_needs_no_network(finished: tuple[Path, subprocess.
     text = page.read_text()
     assert "rate 0.003, seed 3000" in text
     assert "<script src=" not in text
+
+
+def test_the_users_own_genome_file_is_kept(tmp_path: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its comments, if it is the one that is trained; and another one is not written over."""
+    monkeypatch.chdir(tmp_path)
+    text = "# mine\nlayers: gru\nwidth: 8\n"
+    (tmp_path / "genome.yaml").write_text(text)
+    small = ["--task", "parity/length=8,batch_size=4", "--steps", "2", "--quiet", "--out", "."]
+    assert inside("train", "genome.yaml", *small)[0] == 0
+    assert (tmp_path / "genome.yaml").read_text() == text
+    (tmp_path / "result.json").unlink()
+    code, _, errors = inside("train", "lstm", *small)
+    assert code == 2
+    assert "genome.yaml is another genome: name another folder" in errors
+    assert (tmp_path / "genome.yaml").read_text() == text
 
 
 def test_users_tasks_train(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_what_has_no_effect_does_not_change_the_hash() -> None:
     assert same({"layers": ["gru", "gru"]}, {"layers": "gru"}, {"layers": [{"mixer": "gru"}]})
     assert same({"width": 32, "layers": {"heads": 4, "value_dim": 8}}, {"width": 32, "layers": {"heads": 4}})
     assert same({"symmetry": "translation"}, {})
+    assert same({"training": {"weight_decay": -0.0}}, {"training": {"weight_decay": 0.0}})
     assert same({"training": {"rank_penalty": 0.3}}, {})
     assert same({"training": {"learning_rates": [0.01, 0.003, 0.01]}}, {"training": {"learning_rates": [0.003, 0.01]}})
     assert same({"channel_mixing": {"kind": "none", "expand": 7}}, {"channel_mixing": {"kind": "none"}})
@@ -182,6 +183,11 @@ def test_the_hash_does_not_depend_on_the_process() -> None:
         ({"training": {"learning_rates": [0.0]}}, "input should be greater than 0, got 0.0"),
         ({"training": {"betas": [0.9, 1.0]}}, "betas must lie in [0, 1), got (0.9, 1.0)"),
         ({"training": {"clip": math.inf}}, "Out of range float values are not JSON compliant"),
+        ({"attention": {"heads": 2}}, "genome: unknown setting 'attention'"),
+        ({"layers": {"window": 16}}, "genome: layers.0: unknown setting 'window'"),
+        ({"layers": {"quadrature": {"kind": "full", "window": 3}}}, "layers.0.quadrature: unknown setting 'window'"),
+        ({"schema": True}, "genome: schema: "),
+        ({"width": "x" * 5000}, "xxx...xxx"),
         ([1], "genome: a mapping of settings is expected, got list"),
         ({"width": {1, 2}}, "only texts, numbers, lists and mappings are allowed"),
     ],
@@ -198,6 +204,8 @@ def test_bad_genomes_get_one_sentence(data: object, message: str) -> None:
     [
         ("width: 3\nwidth: 4\n", "line 2: the key 'width' is given twice"),
         ("width: [3\n", "not valid YAML"),
+        ("? [1]\n: 3\n", "line 1: a key must be a text"),
+        ("layers: " + "[" * 3000, "nested too deeply"),
         ("!!python/object/apply:os.system [ls]\n", "could not determine a constructor"),
     ],
 )

@@ -51,5 +51,19 @@ def main() -> None:
     except (ValueError, OSError) as error:
         typer.echo(f"itnas: {_sentence(error)}", err=True)
         sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        if not _ran_out(error):
+            raise
+        typer.echo(f"itnas: not enough memory: ask for less, width, length or samples ({_first_line(error)})", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _ran_out(error: Exception) -> bool:
+    """Whether it was memory that was missing: numpy's, torch's on the CPU, torch's on a GPU."""
+    return isinstance(error, MemoryError) or "allocate" in str(error) or "out of memory" in str(error)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:120]

@@ -23,7 +23,9 @@ def train(
     ],
     replicas: Annotated[int, typer.Option("--replicas", "-r", help="Seeds, each with every learning rate.")] = 3,
     steps: Annotated[int | None, typer.Option("--steps", help="Budget in steps; by default the task's own.")] = None,
-    samples: Annotated[int | None, typer.Option("--samples", help="Budget in samples per replica instead.")] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", help="Budget in samples per replica instead, rounded up to whole steps.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", help="Budget in seconds instead.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Samples per step and replica.")] = None,
     length: Annotated[int | None, typer.Option("--length", help="Points per sample.")] = None,
@@ -47,6 +49,8 @@ def train(
         raise ValueError(f"itnas train trains on one task at a time, got --task {len(tasks)} times: run it for each")
     if plot is not None:
         check_suffix(plot.name, PICTURES)
+        if plot.is_dir():
+            raise ValueError(f"--plot {plot} is a folder: name a file")
     from itnas.entry import genome_of
     from itnas.tasks import find
     from itnas.training import InterruptedTrainingError, TrainingFolder, plan_for, probe, recipe, train_recipe
@@ -59,11 +63,12 @@ def train(
         budget=_budget(steps, samples, seconds),
         batch_size=batch_size,
         length=length,
+        precision=precision,  # type: ignore[arg-type]  # checked there
     )
-    plan = plan_for(device, precision, capture=capture)
+    plan = plan_for(device, capture=capture)
     probe(made)
     with TrainingFolder(out or _default_folder(made, seed)) as folder, stop_request() as stop:
-        found = folder.finished(made)
+        found = folder.finished(made, test=test)
         if found is None:
             rates = list(made.genome.training.learning_rates) * len(made.seeds)
             try:

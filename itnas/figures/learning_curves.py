@@ -72,10 +72,10 @@ def draw(info: LearningCurves) -> go.Figure:
             cross = {"symbol": "x", "size": 9, "color": line["color"]}
             place = {"x": curve.steps[-1:], "y": curve.losses[-1:], "marker": cross, "mode": "markers"}
             figure.add_scatter(**place, name=f"{name} died", showlegend=False, legendgroup=name, row=2, col=1)
-    for level, text, place in ((info.chance, "chance", "bottom right"), (info.ceiling, "ceiling", "top right")):
+    dotted = {"color": MUTED, "dash": "dot"}
+    for level, text, where in ((info.chance, "chance", "bottom right"), (info.ceiling, "ceiling", "top right")):
         if level is not None:
-            line = {"color": MUTED, "dash": "dot"}
-            figure.add_hline(y=level, line=line, annotation_text=text, annotation_position=place, row=1, col=1)
+            figure.add_hline(y=level, line=dotted, annotation_text=text, annotation_position=where, row=1, col=1)
     figure.update_yaxes(title_text="score", row=1, col=1)
     figure.update_yaxes(title_text="loss", type="log", row=2, col=1)
     figure.update_xaxes(title_text="step", row=2, col=1)

@@ -14,6 +14,7 @@ from itnas.models.encoder import encoder_for
 from itnas.models.interface import Interface
 from itnas.models.mixers import MIXERS, Placement
 from itnas.models.readout import readout_for
+from itnas.operator import IntegralTransform
 from itnas.operator.domain import Domain
 
 
@@ -56,7 +57,11 @@ class Network(nn.Module):
         """Outputs [B, N, outputs], or [B, outputs] where the task wants one per sample."""
         features = self.encoder(inputs)
         for number in range(self.depth):
-            features = self.blocks[number % len(self.blocks)](features, domain)
+            block = self.blocks[number % len(self.blocks)]
+            if isinstance(block.mixer, IntegralTransform):
+                # A tied block samples anew each time.
+                block.mixer.index = number
+            features = block(features, domain)
         outputs: Tensor = self.readout(self.norm(features), domain)
         return outputs
 

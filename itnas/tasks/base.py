@@ -117,10 +117,10 @@ class Task(abc.ABC):
         if split == "train" and self.examples is not None:
             epoch_size = max(self.examples // size, 1)
             epoch, place = divmod(step, epoch_size)
-            order = generator(self.label, "order", seed, epoch).permutation(self.examples)
+            order = generator(self.stream, "order", seed, epoch).permutation(self.examples)
             # A batch larger than the whole set meets its samples more than once.
             return take(_finite(self, seed, length), np.resize(order[place * size :], size))
-        return self._distinct(split, (self.label, split, seed, step, length), size, length)
+        return self._distinct(split, (self.stream, split, seed, step, length), size, length)
 
     def _distinct(self, split: str, key: tuple[object, ...], size: int, length: int) -> Batch:
         """`size` samples that belong to this split: enough are drawn, the others dropped."""
@@ -149,6 +149,15 @@ class Task(abc.ABC):
         ]
         return "/".join([self.origin or self.name, *([",".join(changed)] if changed else [])])
 
+    @property
+    def stream(self) -> str:
+        """What the random numbers depend on: the settings that say what samples are like, not how many are used."""
+        return dataclasses.replace(self, steps=1, batch_size=1, examples=None).label
+
+    def split_size(self, split: str) -> int | None:
+        """How many samples a split has; None where they never end."""
+        return None
+
     def score(self, outputs: Tensor, batch: Batch) -> tuple[float, float]:
         """The metric of one batch, and what it weighs in the mean over batches."""
         return METRICS[self.metric](outputs, batch)
@@ -165,11 +174,12 @@ def take(batch: Batch, rows: NDArray[Any]) -> Batch:
     )
 
 
-@lru_cache(maxsize=16)
+# One set per seed of a population; with fewer places than seeds every step would draw all of them anew.
+@lru_cache(maxsize=64)
 def _finite(task: Task, seed: int, length: int) -> Batch:
     """All training samples of a task that has only so many."""
     assert task.examples is not None
-    return task._distinct("train", (task.label, "train", seed, "all", length), task.examples, length)
+    return task._distinct("train", (task.stream, "train", seed, "all", length), task.examples, length)
 
 
 def _shown(value: object) -> str:

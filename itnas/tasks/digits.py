@@ -102,6 +102,9 @@ class Digits(Task):
             rows = rows[: self.examples]
         return self._batch(rows[_places(split, seed, step, size, len(rows))], length)
 
+    def split_size(self, split: str) -> int:
+        return len(splits()[split])
+
     def draw(self, rng: np.random.Generator, size: int, length: int) -> Batch:
         """Training images, with replacement."""
         return self._batch(rng.choice(splits()["train"], size), length)

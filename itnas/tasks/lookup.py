@@ -85,7 +85,7 @@ def _imported(path: str) -> type[Task]:
     importlib.invalidate_caches()  # the file may be younger than the last look into its folder
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"task {path}: importing {module_name} failed: {type(error).__name__}: {error}") from error
     kind = getattr(module, class_name, None)
     if kind is None:

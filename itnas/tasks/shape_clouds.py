@@ -170,7 +170,7 @@ class ShapeClouds(Task):
         if split != "test":
             return batch
         points = _positions(batch)
-        rng = generator(self.label, "rotation", seed, step, points.shape[1])
+        rng = generator(self.stream, "rotation", seed, step, points.shape[1])
         return self._batch((points @ rotations(rng, len(points))).astype(np.float32), batch.targets)
 
     def identity(self, batch: Batch) -> NDArray[Any]:

@@ -61,9 +61,7 @@ def _padded(parts: Sequence[Tensor]) -> list[Tensor]:
 
 
 def training_batch(
-    task: Task, seeds: Sequence[int], members: Tensor, step: int, size: int, length: int, device: torch.device
+    task: Task, seeds: Sequence[int], members: Tensor, step: int, size: int, device: torch.device
 ) -> StackedBatch:
     """The training data of one step."""
-    return stacked(
-        [task.batch("train", seed=seed, step=step, size=size, length=length) for seed in seeds], members, device
-    )
+    return stacked([task.batch("train", seed=seed, step=step, size=size) for seed in seeds], members, device)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from itnas.files import write_atomically
+from itnas.genome import Genome
 from itnas.training import checkpoint
 from itnas.training.trainer import Recipe, Training
 
@@ -27,10 +28,12 @@ class TrainingFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.lock: int | None = None
+        self.made = False
 
     def __enter__(self) -> Self:
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"{self.path} is a file: name a folder")
+        self.made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
         try:
@@ -45,8 +48,13 @@ class TrainingFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.lock is not None:
-            os.close(self.lock)
+        if self.lock is None:
+            return
+        if self.made and [each.name for each in self.path.iterdir()] == [".lock"]:
+            # Nothing came of it: leave nothing behind.
+            (self.path / ".lock").unlink()
+            self.path.rmdir()
+        os.close(self.lock)
 
     @property
     def result_path(self) -> Path:
@@ -56,17 +64,34 @@ class TrainingFolder:
     def checkpoint_path(self) -> Path:
         return self.path / "checkpoint.safetensors"
 
-    def finished(self, recipe: Recipe) -> dict[str, Any] | None:
-        """The result that is there already. Of another recipe, it is not written over."""
+    def check_genome(self, recipe: Recipe) -> None:
+        """Refuse a folder with the genome of something else, which would be written over."""
+        path = self.path / "genome.yaml"
+        if path.exists() and Genome.load(path).canonical() != recipe.genome.canonical():
+            raise ValueError(f"{path} is another genome: name another folder")
+
+    def _keep_genome(self, genome: Genome) -> None:
+        """One that is there already is the same, perhaps with its author's comments."""
+        path = self.path / "genome.yaml"
+        if not path.exists():
+            genome.save(path)
+
+    def finished(self, recipe: Recipe, *, test: bool = False) -> dict[str, Any] | None:
+        """The result that is there already. Of another recipe, or without the test score asked for, it stays."""
+        self.check_genome(recipe)
         if not self.result_path.is_file():
             return None
         try:
             found: dict[str, Any] = json.loads(self.result_path.read_text())
-            same = found["recipe"] == recipe.to_dict()
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            same, tested = found["recipe"] == recipe.to_dict(), found["test_score"] is not None
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self.result_path} is damaged ({error}): delete the folder to start again") from error
         if not same:
             raise ValueError(f"{self.path} holds the result of another training: name another folder, or delete it")
+        if test and not tested:
+            raise ValueError(
+                f"{self.path} holds this training's result without a test score: name another folder, or delete it"
+            )
         return found
 
     def resume(self, training: Training) -> bool:
@@ -76,7 +101,7 @@ class TrainingFolder:
         tensors, data = checkpoint.load(self.checkpoint_path)
         try:
             training.restore(tensors, data)
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, TypeError, AttributeError) as error:
             raise ValueError(f"{self.checkpoint_path} does not fit ({error}): delete it to start again") from error
         except ValueError as error:
             raise ValueError(f"{self.path}: {error}: name another folder, or delete it") from error
@@ -84,15 +109,13 @@ class TrainingFolder:
 
     def save(self, training: Training) -> None:
         """Leave behind what `resume` needs."""
-        genome = self.path / "genome.yaml"
-        if not genome.exists():
-            training.recipe.genome.save(genome)
+        self._keep_genome(training.recipe.genome)
         checkpoint.save(self.checkpoint_path, *training.state())
 
     def finish(self, training: Training, result: Result) -> dict[str, Any]:
         """Write the outcome; result.json comes last, so that it stands for all."""
         population, stack = training.population, training.population.stack
-        training.recipe.genome.save(self.path / "genome.yaml")
+        self._keep_genome(training.recipe.genome)
         died = [replica.died for replica in result.replicas]
         frame = training.curves.to_frame(population.seeds, population.learning_rates, died)
         write_atomically(self.path / "curves.parquet", frame.to_parquet(index=False))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -18,13 +19,16 @@ from itnas.genome import Genome
 from itnas.models import build_network
 from itnas.operator.kernel.rank import open_count
 from itnas.tasks import Batch, Task
+from itnas.tasks.base import take
 from itnas.training.captured import CapturedStep
 from itnas.training.data import StackedBatch, training_batch
 from itnas.training.loss import losses, scored_entries
 from itnas.training.optimiser import Rates, StackedAdamW
 from itnas.training.stack import Stack
 
+# What a score is taken on, and in which portions: metrics that average over batches depend on them.
 VALIDATION_SAMPLES = 512
+SCORED_TOGETHER = 64
 CPU = torch.device("cpu")
 
 
@@ -49,22 +53,20 @@ class Population:
         *,
         plan: Plan | None = None,
         batch_size: int | None = None,
-        length: int | None = None,
     ) -> None:
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError(f"a population needs seeds that differ, got {list(seeds)}")
         self.genome, self.task, self.plan = genome, task, plan or Plan()
         own_size = genome.training.batch_size or task.batch_size
         self.batch_size = own_size if batch_size is None else batch_size
-        self.length = task.length if length is None else length
-        task.check_length(self.length)
         self.rates = genome.training.learning_rates
         self.seeds = [seed for seed in seeds for _ in self.rates]
         self.learning_rates = list(self.rates) * len(seeds)
         self.streams = list(seeds)
         device = self.plan.device
         networks = [build_network(genome, task, seed=seed) for seed in seeds for _ in self.rates]
-        decayed = torch.cat([torch.full((part.numel(),), part.dim() > 1) for part in networks[0].parameters()])
+        named = networks[0].named_parameters()
+        decayed = torch.cat([torch.full((part.numel(),), decays(name, part)) for name, part in named])
         self.gates = [name for name, _ in networks[0].named_parameters() if name.endswith("gates.logits")]
         self.stack = Stack(networks, device)
         self.optimiser = StackedAdamW(self.stack.flat, decayed.to(device), genome.training)
@@ -80,9 +82,7 @@ class Population:
         return len(self.seeds)
 
     def batch(self, step: int) -> StackedBatch:
-        return training_batch(
-            self.task, self.streams, self.members, step, self.batch_size, self.length, self.plan.device
-        )
+        return training_batch(self.task, self.streams, self.members, step, self.batch_size, self.plan.device)
 
     def step(self, step: int, factor: float) -> Float[Tensor, " replicas"]:
         """One training step at `factor` times the learning rates; the loss of each replica before it."""
@@ -93,7 +93,7 @@ class Population:
     def advance(self, batch: StackedBatch, step: Tensor, rates: Rates) -> Float[Tensor, " replicas"]:
         """The part of a step that needs nothing from outside: all of it can be captured."""
         self.stack.set_step(step)
-        gradient, loss = self._gradient(batch)
+        gradient, loss = self.gradient(batch)
         gradient, norms = self.optimiser.clipped(gradient)
         sound = torch.isfinite(loss) & torch.isfinite(norms)
         torch.where(self.alive & ~sound, step, self.died, out=self.died)
@@ -101,7 +101,7 @@ class Population:
         self.optimiser.update(self.stack.flat, gradient, rates, self.alive)
         return loss
 
-    def _gradient(self, batch: StackedBatch) -> tuple[Tensor, Tensor]:
+    def gradient(self, batch: StackedBatch) -> tuple[Tensor, Tensor]:
         """Gradient [R, P] and loss [R], added up over the parts of the batch."""
         total = scored_entries(batch.targets, batch.mask, floating=batch.targets.is_floating_point())
         size = math.ceil(batch.inputs.shape[1] / self.plan.parts)
@@ -125,15 +125,16 @@ class Population:
 
     @torch.no_grad()
     def scores(self, split: str = "validation", samples: int = VALIDATION_SAMPLES) -> list[float]:
-        """The task's metric of each replica on `samples` samples of a split, the same for every genome and seed.
+        """The task's metric of each replica on `samples` samples of a split, or all where there are fewer.
 
-        A dead replica scores what guessing scores.
+        They are the same for every genome, seed and batch size. A dead replica scores what guessing scores.
         """
-        size = min(samples, max(self.batch_size, 64))
+        size = self.task.split_size(split)
+        whole = self.task.batch(split, size=samples if size is None else min(samples, size))
         sums, weights = [0.0] * self.replicas, [0.0] * self.replicas
         self.stack.skeleton.eval()
-        for number in range(math.ceil(samples / size)):
-            batch = self.task.batch(split, step=number, size=min(size, samples - number * size), length=self.length)
+        for start in range(0, len(whole), SCORED_TOGETHER):
+            batch = take(whole, np.arange(start, min(start + SCORED_TOGETHER, len(whole))))
             for replica, own in enumerate(self.outputs(batch)):
                 score, weight = self.task.score(own, batch)
                 sums[replica] += score * weight
@@ -153,3 +154,12 @@ class Population:
         places = {name: part.to(device) for name, part in placed.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=self.plan.bfloat16):
             return self.stack(inputs, batch.domain, places, shared=True).float().cpu()
+
+
+# Biases, rates, frequencies and gates are no weights to be kept small, whatever their shape.
+_SPARED = ("bias", "rate", "frequency", "damping", "gates")
+
+
+def decays(name: str, part: Tensor) -> bool:
+    """Whether weight decay acts on a parameter."""
+    return part.dim() > 1 and not any(word in name for word in _SPARED)

@@ -21,8 +21,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_choice("unit of a budget", self.unit, UNITS)
-        if not self.amount > 0:
-            raise ValueError(f"a budget must be positive, got {self.amount} {self.unit}")
+        if not 0 < self.amount < math.inf:
+            raise ValueError(f"a budget must be positive and finite, got {self.amount} {self.unit}")
 
     def steps(self, batch_size: int) -> int | None:
         """Number of steps, where it is known beforehand."""

@@ -67,13 +67,18 @@ def train_recipe(
     training = Training(recipe, plan or plan_for())
     if folder is not None:
         folder.resume(training)
-        folder.save(training)
-    saved = time.monotonic()
-    for report in training.reports(stop):
-        on_report(report)
-        if folder is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+    started, due = training.step, time.monotonic()
+
+    def pause() -> bool:
+        """Between steps. The first checkpoint comes after the first step, when it is clear that steps are possible."""
+        nonlocal due
+        if folder is not None and training.step > started and time.monotonic() >= due:
             folder.save(training)
-            saved = time.monotonic()
+            due = time.monotonic() + CHECKPOINT_SECONDS
+        return stop()
+
+    for report in training.reports(pause):
+        on_report(report)
     if folder is not None:
         folder.save(training)
     if not training.done:

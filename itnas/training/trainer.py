@@ -7,13 +7,13 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from itnas.genome import Genome
-from itnas.models import build_network
+from itnas.registry import check_choice
 from itnas.tasks import Task
 from itnas.training.curves import Curves
 from itnas.training.memory import free_memory, parts_needed, ran_out
@@ -26,6 +26,9 @@ from itnas.version import __version__
 RUNGS = tuple((number + 1) / 10 for number in range(10))
 
 
+PRECISIONS = ("float32", "bfloat16")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that a training's outcome follows from."""
@@ -35,12 +38,13 @@ class Recipe:
     seeds: tuple[int, ...]
     budget: Budget
     batch_size: int
-    length: int
     rungs: tuple[float, ...] = RUNGS
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         if not self.rungs or list(self.rungs) != sorted(set(self.rungs)) or self.rungs[0] <= 0 or self.rungs[-1] != 1:
             raise ValueError(f"rungs are rising shares of the budget that end with 1, got {self.rungs}")
+        check_choice("precision", self.precision, PRECISIONS)
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
 
@@ -52,8 +56,8 @@ class Recipe:
             "seeds": list(self.seeds),
             "budget": {self.budget.unit: self.budget.amount},
             "batch_size": self.batch_size,
-            "length": self.length,
             "rungs": list(self.rungs),
+            "precision": self.precision,
         }
 
 
@@ -67,6 +71,7 @@ def recipe(
     batch_size: int | None = None,
     length: int | None = None,
     rungs: Sequence[float] = RUNGS,
+    precision: Literal["float32", "bfloat16"] = "float32",
 ) -> Recipe:
     """A recipe with what is not said filled in: by the genome, else by the task.
 
@@ -74,6 +79,11 @@ def recipe(
     """
     if not 1 <= replicas <= 1000:
         raise ValueError(f"replicas must lie in 1 to 1000, got {replicas}")
+    if not 0 <= seed < 2**40:
+        raise ValueError(f"seed must lie in 0 to 2^40 - 1, got {seed}")
+    if length is not None:
+        # Chance and ceiling follow the length, so it is a setting of the task.
+        task = dataclasses.replace(task, length=length)
     steps = genome.training.steps or task.steps
     if batch_size is None:
         batch_size = genome.training.batch_size or task.batch_size
@@ -83,17 +93,16 @@ def recipe(
         seeds=tuple(1000 * seed + number for number in range(replicas)),
         budget=budget or Budget(steps),
         batch_size=batch_size,
-        length=task.length if length is None else length,
         rungs=tuple(rungs),
+        precision=precision,
     )
 
 
 def probe(recipe: Recipe) -> None:
-    """Refuse, by ValueError, a genome that cannot run on its task: found out on one sample, before anything is kept."""
-    network = build_network(recipe.genome, recipe.task)
-    batch = recipe.task.batch("validation", size=1, length=recipe.length)
-    with torch.no_grad():
-        network(batch.inputs, batch.domain)
+    """Refuse, by ValueError, what cannot be trained: one small step of one seed, before anything is kept."""
+    population = Population(recipe.genome, recipe.task, recipe.seeds[:1], batch_size=2, plan=_fitted(Plan(), recipe, 1))
+    population.gradient(population.batch(0))
+    recipe.task.batch("validation", size=2)
 
 
 @dataclass(frozen=True)
@@ -115,10 +124,8 @@ class Training:
 
     def __init__(self, recipe: Recipe, plan: Plan | None = None) -> None:
         self.recipe = recipe
-        plan = plan or Plan()
-        self.population = Population(
-            recipe.genome, recipe.task, recipe.seeds, batch_size=recipe.batch_size, length=recipe.length, plan=plan
-        )
+        plan = dataclasses.replace(plan or Plan(), bfloat16=recipe.precision == "bfloat16")
+        self.population = Population(recipe.genome, recipe.task, recipe.seeds, batch_size=recipe.batch_size, plan=plan)
         self.population.plan = _fitted(plan, recipe, self.population.replicas)
         self.clock = Clock(recipe.budget, recipe.batch_size)
         self.curves = Curves(self.population.replicas)
@@ -215,6 +222,7 @@ class Training:
             population.died.copy_(tensors["died"])
         population.plan = dataclasses.replace(population.plan, parts=data["parts"])
         self.step, self.rung = data["step"], data["rung"]
+        population.stack.set_step(max(self.step - 1, 0))
         self.curves = Curves.from_dict(data["curves"], tensors["losses"])
         self.clock = Clock(self.recipe.budget, self.recipe.batch_size, seconds=data["seconds"])
 
@@ -246,7 +254,7 @@ class Training:
 
 def _fitted(plan: Plan, recipe: Recipe, replicas: int) -> Plan:
     """The plan with its batches cut so that activations fit into memory."""
-    cost = recipe.genome.cost(recipe.length, recipe.task, batch_size=recipe.batch_size)
+    cost = recipe.genome.cost(recipe.task.length, recipe.task, batch_size=recipe.batch_size)
     parts = parts_needed(cost.activation_bytes * replicas, free_memory(plan.device), recipe.batch_size)
     return dataclasses.replace(plan, parts=max(plan.parts, parts))
 

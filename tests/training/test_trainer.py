@@ -75,7 +75,7 @@ def test_the_learning_rate_follows_the_schedule(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_batch_is_cut_when_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    gradient, asked = Population._gradient, []
+    gradient, asked = Population.gradient, []
 
     def small(self: Population, batch: object) -> tuple[torch.Tensor, torch.Tensor]:
         asked.append(self.plan.parts)
@@ -85,7 +85,7 @@ def test_a_batch_is_cut_when_memory_runs_out(monkeypatch: pytest.MonkeyPatch) ->
 
     whole, cut = made(Budget(3)), made(Budget(3))
     list(whole.reports())
-    monkeypatch.setattr(Population, "_gradient", small)
+    monkeypatch.setattr(Population, "gradient", small)
     list(cut.reports())
     assert asked == [1, 2, 4, 4, 4]
     assert cut.result().provenance["parts"] == 4
@@ -96,7 +96,7 @@ def test_no_batch_is_small_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Population, batch: object) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(Population, "_gradient", fail)
+    monkeypatch.setattr(Population, "gradient", fail)
     with pytest.raises(torch.OutOfMemoryError):
         list(made(Budget(3)).reports())
 

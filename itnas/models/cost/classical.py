@@ -17,6 +17,7 @@ def without_padding(tape: Tape, ground: Ground, u: Ghost) -> Ghost:
 
 
 def attention(tape: Tape, gene: genes.Attention, ground: Ground, u: Ghost) -> Ghost:
+    ground.check_causal()
     batch, length, width = u.shape
     channels = width // gene.heads
     parts = affine(tape, without_padding(tape, ground, u), 3 * width, bias=False)

@@ -25,6 +25,11 @@ class Ground:
     causal: bool
     position_dim: int
 
+    def check_causal(self) -> None:
+        """Refuse causality without an order, as layers that see all points do."""
+        if self.causal and not self.geometry.ordered:
+            raise ValueError(f"causal=True needs points in order, which {self.geometry.name} does not have")
+
     @property
     def length(self) -> int:
         return self.geometry.length
@@ -40,8 +45,6 @@ def ground_of(task: Interface | None, length: int, batch: int, *, causal: bool) 
 def _made(task: Interface | None, length: int, batch: int, causal: bool) -> Ground:
     domain = Sequence() if task is None else _domain(task, length, batch)
     geometry = domain.geometry(batch, length, torch.device("cpu"))
-    if causal and not geometry.ordered:
-        raise ValueError(f"causal=True needs points in order, which {geometry.name} does not have")
     return Ground(geometry, batch, causal, 1 if task is None else task.position_dim)
 
 

@@ -65,6 +65,7 @@ def _measure(tape: Tape, problem: Problem, steps: Ghost | None, *, by_clock: boo
 
 @lru_cache(maxsize=4096)
 def problem_of(layer: genes.Integral, ground: Ground, width: int) -> Problem:
+    ground.check_causal()
     value_dim = -(-width // layer.heads) if layer.value_dim is None else layer.value_dim
     problem = stand_in(
         kernel_spec(layer.kernel, ground.position_dim),

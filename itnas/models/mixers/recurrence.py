@@ -162,5 +162,7 @@ class Recurrence(Mixer):
         weight_ih, weight_hh, bias_ih, bias_hh = own
         inputs = torch.stack([walk.there(x) for _, walk in pairs])  # [G, N, B, width]
         gates = torch.bmm(inputs.flatten(1, 2), weight_ih.transpose(1, 2)).unflatten(1, x.shape[:2])
-        states = self.hidden(gates, weight_hh, bias_ih, bias_hh)
+        # Many steps in bfloat16 would lose the state's last digits one after another.
+        with torch.autocast(gates.device.type, enabled=False):
+            states = self.hidden(gates.to(weight_hh.dtype), weight_hh, bias_ih, bias_hh)
         return [walk.back(state) for state, (_, walk) in zip(states.unbind(0), pairs, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import torch
@@ -186,11 +187,12 @@ def _shape(arguments: FusedArguments, sizes: Any, sums: dict[str, Tensor]) -> di
 
     def over_samples(name: str, *shape: int) -> Tensor:
         """Of weights, which all samples share: [1, H, ...]."""
-        tasks = sums[name].view(batch, heads, sizes.splits, *shape)
-        if not shape:
-            # One number a head: rows are added up alike however many heads, that is replicas, there are.
-            return tasks.transpose(0, 1).flatten(1).contiguous().sum(1).unsqueeze(0)
-        return tasks.sum((0, 2)).unsqueeze(0)
+        tasks = sums[name].view(batch, heads, sizes.splits, prod(shape))
+        # Few numbers a head must not be added up together with the next head's: in which order that is done depends on
+        # how many heads, that is replicas, there are.
+        apart = prod(shape) < 64
+        summed = tasks.transpose(0, 1).flatten(1, 2).contiguous().sum(1) if apart else tasks.sum((0, 2))
+        return summed.view(1, heads, *shape)
 
     found: dict[str, Tensor] = {
         "values": over_splits("values", sizes.width, sizes.padded)[..., :points].transpose(2, 3),

@@ -17,6 +17,7 @@ from itnas.operator.kernel import Side, take
 from itnas.operator.normaliser import LastAxis, Rows
 from itnas.operator.plans.base import Plan, Problem, distances, register
 from itnas.operator.plans.dense import pair_work
+from itnas.operator.plans.fold import is_replicated
 from itnas.operator.quadrature import Importance, MonteCarlo
 
 
@@ -82,6 +83,9 @@ class Gather(Plan):
             return "it follows a fixed list of edges, and the quadrature is sampled: that needs the plan 'sampled'"
         if problem.window is None and problem.geometry.edges is None:
             return "it follows edges, and there is neither a window nor a Graph: every point sees every other"
+        geometry = problem.geometry
+        if geometry.edges is None and geometry.lattice is None and _replicated(geometry.positions):
+            return "stacked replicas with places of their own have neighbour lists of different lengths"
         return None
 
     def cost(self, problem: Problem) -> float:
@@ -129,12 +133,20 @@ def edge_count(problem: Problem) -> float:
 
 def masked_lists(seen: Tensor) -> tuple[Tensor, Tensor]:
     """Where each row of `seen`, bool [R, M], is true: indices [R, K], padded with 0, and which of them count."""
-    row, col = seen.nonzero(as_tuple=True)
     counts = seen.sum(-1)
+    if _replicated(seen):
+        # Lists of stacked replicas are as long as the longest that there could be: how long they are, vmap cannot say.
+        index = (~seen).byte().argsort(stable=True, dim=-1)
+        return index, torch.arange(seen.shape[-1], device=seen.device) < counts.unsqueeze(-1)
+    row, col = seen.nonzero(as_tuple=True)
     slot = torch.arange(row.shape[0], device=seen.device) - (counts.cumsum(0) - counts)[row]
     longest = int(counts.max()) if counts.numel() else 0
     index = row.new_zeros(seen.shape[0], longest).index_put((row, slot), col)
     return index, torch.arange(longest, device=seen.device) < counts.unsqueeze(1)
+
+
+def _replicated(part: Tensor | None) -> bool:
+    return part is not None and is_replicated(part)
 
 
 def _from_graph(edges: Edges, *, causal: bool) -> EdgeList:
