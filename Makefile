@@ -25,9 +25,9 @@ $(BROWSER): $(READY)
 		|| echo 'no chromium: tests that need a browser will be skipped'; fi
 	touch $(BROWSER)
 
-demo: $(READY) ## Set up, rebuild classical layers as integral transforms, and train a network on associative recall
+demo: $(READY) ## Set up, rebuild classical layers as integral transforms, and train a recurrent network on flip-flop
 	$(BIN)/python -m itnas.recover
-	$(BIN)/itnas train gated-conv-attention --task recall --steps 300 --out runs/demo --plot runs/demo/curves.html
+	$(BIN)/itnas train gru --task flip-flop --steps 150 --out runs/demo --plot runs/demo/curves.html
 
 test: $(BROWSER) ## Set up, then run all tests but the slow ones
 	$(BIN)/python -m pytest

@@ -51,7 +51,7 @@ class Recall(Task):
         "zoology-512": _figure2(512, 64, 128),
     }
 
-    vocab: int = 64
+    vocab: int = 40
     pairs: int = 8
     power: float = 0.01
     filler: Literal["zero", "random"] = "zero"

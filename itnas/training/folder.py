@@ -35,7 +35,7 @@ class TrainingFolder:
             raise ValueError(f"{self.path} is a file: name a folder")
         self.made = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
-        self.lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+        self.lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:
             _lock(self.lock)
         except OSError as error:

@@ -14,7 +14,7 @@ FALSE_ALARM = 1e-4  # of every statistical test here; seeds are fixed, so a pass
 LENGTHS = (4, 16, 33, 64, 127, 512)
 
 
-def recall(settings: str = "") -> Recall:
+def recall(settings: str = "vocab=64") -> Recall:
     task = find(f"recall/{settings}")
     assert isinstance(task, Recall)
     return task
@@ -111,7 +111,7 @@ def test_later_keys_take_what_is_left_as_in_draws_one_by_one() -> None:
 
 
 def test_random_filler_may_be_any_token_and_leaves_the_rest_alone() -> None:
-    task = recall("filler=random")
+    task = recall("vocab=64,filler=random")
     batch = task.draw(np.random.default_rng(5), 2000, 64)
     assert batch.mask is not None
     filler = batch.inputs[:, 16:][~batch.mask[:, 16:]].numpy()
