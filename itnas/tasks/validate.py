@@ -15,7 +15,8 @@ from itnas.tasks.batch import Batch
 from itnas.tasks.metrics import METRICS
 from itnas.tasks.stream import SPLITS, generator
 
-SIZE = 4
+# Enough to meet what goes wrong in one sample of twenty.
+SIZE = 48
 
 
 def validate(task: Task) -> None:
@@ -44,6 +45,11 @@ def _check_properties(task: Task) -> None:
             raise ValueError(f"task {task.label}: {what} must be an integer from 1 up, got {count!r}")
     if not isinstance(task.chance, (int, float)) or not math.isfinite(task.chance):
         raise ValueError(f"task {task.label}: chance must be a finite number, got {task.chance!r}")
+    if task.ceiling is not None and not isinstance(task.ceiling, (int, float)):
+        raise ValueError(f"task {task.label}: ceiling must be a number or None, got {task.ceiling!r}")
+    lengths: object = task.lengths
+    if not isinstance(lengths, (tuple, list)) or not all(type(length) is int for length in lengths):
+        raise ValueError(f"task {task.label}: lengths must be a tuple of integers, got {lengths!r}")
     if task.ceiling is not None and not task.ceiling > task.chance:
         raise ValueError(
             f"task {task.label}: chance < ceiling must hold, got chance={task.chance}, ceiling={task.ceiling}"
@@ -56,8 +62,10 @@ def _check_batch(task: Task, split: str, length: int) -> None:
         drawn = task.draw(generator("validate"), SIZE, length)
         if not isinstance(drawn, Batch):
             raise TypeError(f"draw must return an itnas.tasks.Batch, got {type(drawn).__name__}")
+        if len(drawn) != SIZE:
+            raise ValueError(f"draw was asked for {SIZE} samples and returned {len(drawn)}")
         batch, again = (task.batch(split, size=SIZE, length=length) for _ in range(2))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{where}: drawing it failed: {type(error).__name__}: {error}") from error
     _check_inputs(task, batch, length, where)
     _check_domain(task, batch, length, where)
