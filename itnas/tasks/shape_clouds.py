@@ -120,15 +120,15 @@ class ShapeClouds(Task):
     name = "shape-clouds"
     summary = "Points on a solid's surface go in, which of six solids comes out; test clouds are rotated in space."
     expects = (
-        "Convolution: a content-free kernel of distances alone, which rotations leave as they are, does as well on the "
-        "test; kernels that read offsets or coordinates fall there."
+        "Pointwise features of the coordinates, pooled, until the test rotates the clouds; with coordinates=false a "
+        "content-free kernel of distances alone, which rotations leave as they are."
     )
     readout = "pooled"
     position_dim = 3
 
     noise: float = 0.02
-    coordinates: bool = False
-    steps: int = 1500
+    coordinates: bool = True
+    steps: int = 800
 
     def check_settings(self) -> None:
         if not 0 <= self.noise < float("inf"):
