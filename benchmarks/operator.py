@@ -103,7 +103,7 @@ def _step(layer: IntegralTransform, plan: str, u: Tensor) -> Callable[[], None]:
 
 def _parts(layer: IntegralTransform, u: Tensor) -> FusedArguments:
     """What both peers start from, as leaves: per-point parts, table and weights, each with a gradient of its own."""
-    parts = fused_arguments(layer._problem(u, layer._geometry(u, None)))
+    parts = fused_arguments(layer.problem(u, layer.geometry(u, None)))
     held = {
         name: part.detach().requires_grad_()
         for name, part in vars(parts).items()
@@ -192,7 +192,7 @@ def local_kernel_error(points: int, *, causal: bool) -> float:
         layer.kernel_module.out_bias.zero_()
         u = torch.randn(1, points, 8)
         layer.plan = "sorted"
-        problem = layer._problem(u, layer._geometry(u, None))
+        problem = layer.problem(u, layer.geometry(u, None))
         expected = problem.values + torch.nn.functional.pad(problem.values, (0, 0, 3, 0))[:, :, :points]
         return float((PLANS["sorted"](problem) - expected).abs().max() / expected.abs().max())
 
@@ -236,7 +236,7 @@ def crossover(quick: bool) -> list[dict[str, Any]]:
 def _crossover_case(name: str, kernel: KernelSpec, normaliser: str, points: int) -> dict[str, Any]:
     layer = IntegralTransform(32, heads=4, kernel=kernel, normaliser=normaliser, causal=True)
     u = torch.randn(4, points, 32)
-    problem = layer._problem(u, layer._geometry(u, None))
+    problem = layer.problem(u, layer.geometry(u, None))
     able = [plan for plan in PLANS if PLANS[plan].refusal(problem) is None]
     # What the estimate puts past two seconds is no candidate, and would only take time.
     able = [plan for plan in able if PLANS[plan].cost(problem) < 2e6]

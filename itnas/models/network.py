@@ -42,6 +42,7 @@ class Network(nn.Module):
 
     def __init__(self, genome: Genome, task: Interface, seed: int = 0) -> None:
         super().__init__()
+        self.genome, self.task = genome, task
         causal = causal_for(genome, task)
         self.depth = genome.depth
         self.encoder = encoder_for(task, genome.width)

@@ -97,9 +97,9 @@ class IntegralTransform(nn.Module):
     def forward(
         self, u: Float[Tensor, "batch points dim"], domain: Domain | None = None
     ) -> Float[Tensor, "batch points out_dim"]:
-        geometry = self._geometry(u, domain)
+        geometry = self.geometry(u, domain)
         for application in range(self.iterate):
-            u = self._transform(u, geometry, application)
+            u = self.transform(u, geometry, application)
         if self.training and isinstance(self.quadrature, (MonteCarlo, Importance)):
             # Out of place: under functional_call the caller's stacked buffer stays as the caller set it.
             self.step = self.step + 1
@@ -118,17 +118,17 @@ class IntegralTransform(nn.Module):
         self, u: Float[Tensor, "batch points dim"], domain: Domain | None = None
     ) -> list[Float[Tensor, "batch heads points points"]]:
         """The effective kernel of each application."""
-        geometry = self._geometry(u, domain)
+        geometry = self.geometry(u, domain)
         found = []
         for application in range(self.iterate):
-            found.append(effective_kernel(self._problem(u, geometry, application)).expand(u.shape[0], -1, -1, -1))
+            found.append(effective_kernel(self.problem(u, geometry, application)).expand(u.shape[0], -1, -1, -1))
             if application + 1 < self.iterate:
-                u = self._transform(u, geometry, application)
+                u = self.transform(u, geometry, application)
         return found
 
     def chosen_plan(self, u: Float[Tensor, "batch points dim"], domain: Domain | None = None) -> str:
         """The name of the plan that evaluates this input."""
-        return choose(self.plan, self._problem(u, self._geometry(u, domain))).name
+        return choose(self.plan, self.problem(u, self.geometry(u, domain))).name
 
     def effective_rank(self) -> Tensor:
         """Rank per head, [H]: of a learned rank, the number of open gates."""
@@ -164,17 +164,23 @@ class IntegralTransform(nn.Module):
             raise ValueError(f"only a layer with a FactorisedKernel {what}")
         return self.kernel_module
 
-    def _transform(self, u: Tensor, geometry: Geometry, application: int) -> Tensor:
-        problem = self._problem(u, geometry, application)
+    def transform(self, u: Tensor, geometry: Geometry, application: int = 0) -> Tensor:
+        """One application: what `forward` does `iterate` times."""
+        problem = self.problem(u, geometry, application)
         empty = 0 in u.shape[:2]
         y = problem.values if empty else problem.finish(choose(self.plan, problem)(problem))
+        return self.combine(y, problem.u)
+
+    def combine(self, y: Float[Tensor, "batch heads points value"], u: Tensor) -> Tensor:
+        """The output of an application from what its heads say and its input, [B, N, out_dim]."""
         out = self.out(y.transpose(1, 2).flatten(2))
         if self.norm is not None:
             out = self.norm(out)
-        total: Tensor = out if self.pointwise is None else out + self.pointwise(problem.u)
+        total: Tensor = out if self.pointwise is None else out + self.pointwise(u)
         return total
 
-    def _problem(self, u: Tensor, geometry: Geometry, application: int = 0) -> Problem:
+    def problem(self, u: Tensor, geometry: Geometry, application: int = 0) -> Problem:
+        """All that a plan needs to evaluate one application."""
         u = _without_padding(u, geometry)
         values = torch.unflatten(linear(u, self.value), -1, (self.heads, self.value_dim)).transpose(1, 2)
         steps = None if self.clock is None else self.clock.steps(u)
@@ -203,7 +209,8 @@ class IntegralTransform(nn.Module):
             mu = valid if mu is None else mu * valid
         return mu
 
-    def _geometry(self, u: Tensor, domain: Domain | None) -> Geometry:
+    def geometry(self, u: Tensor, domain: Domain | None) -> Geometry:
+        """What the domain says of this input's points; refuses what does not fit the layer."""
         if u.dim() != 3 or u.shape[-1] != self.dim:
             raise ValueError(f"the input must be [batch, points, {self.dim}], got shape {tuple(u.shape)}")
         geometry = (Sequence() if domain is None else domain).geometry(u.shape[0], u.shape[1], u.device)

@@ -60,7 +60,7 @@ def test_windows_and_padding(normaliser: str, measure: str, dtype: torch.dtype) 
     for width, causal in itertools.product((0.5, 1, 2.5, 4, 29, 30, 100, float("inf")), (True, False)):
         layer = make(normaliser=normaliser, measure=measure, quadrature=Window(width), causal=causal).to(dtype)
         assert_agrees(layer, u, Sequence(valid=valid))
-        y = PLANS["fourier"](layer._problem(u, layer._geometry(u, Sequence(valid=valid))))
+        y = PLANS["fourier"](layer.problem(u, layer.geometry(u, Sequence(valid=valid))))
         assert y[2].eq(0).all()
         if width <= 4 and normaliser in ("mean", "sum"):
             assert y[:, :, 14:16].eq(0).all()
@@ -89,7 +89,7 @@ def test_a_ratio_of_small_sums_keeps_its_digits() -> None:
         module.waves.fill_(1.0)
     valid = torch.arange(60) < 1
     u = torch.randn(1, 60, DIM)
-    problem = layer.float()._problem(u, layer._geometry(u, Sequence(valid=valid)))
+    problem = layer.float().problem(u, layer.geometry(u, Sequence(valid=valid)))
     y, first = PLANS["fourier"](problem), problem.values[:, :, :1]
     torch.testing.assert_close(y, first.expand_as(y), rtol=1e-3, atol=0)
 

@@ -61,7 +61,7 @@ def test_thread_count_changes_no_bit() -> None:
         for count in (1, 2):
             torch.set_num_threads(count)
             held = u.clone().requires_grad_()
-            problem = layer._problem(held, layer._geometry(held, None))
+            problem = layer.problem(held, layer.geometry(held, None))
             from itnas.operator.plans import PLANS
 
             found.append(PLANS["fused"](problem).detach())

@@ -209,7 +209,7 @@ def test_a_window_is_the_same_everywhere_on_a_lattice() -> None:
     domain, u = Grid(100, 0.1), torch.ones(1, 100, 1, dtype=torch.float64)
     seen = (layer.kernel(u, domain) != 0).sum(-1).flatten()
     assert (seen[2:-2] == 5).all()
-    problem = layer._problem(u, layer._geometry(u, domain))
+    problem = layer.problem(u, layer.geometry(u, domain))
     assert torch.equal(edge_list(problem).weight.sum(-1).flatten().long(), seen)
 
 
@@ -249,7 +249,7 @@ def test_memory_goes_by_edges() -> None:
         spec = MLPKernel(hidden=hidden, features=features, product_dim=hidden)
         layer = IntegralTransform(4, kernel=spec, quadrature=quadrature, plan="gather")
         u = torch.randn(1, points, 4)
-        edges = edge_count(layer._problem(u, layer._geometry(u, domain)))
+        edges = edge_count(layer.problem(u, layer.geometry(u, domain)))
         with LargestFloats() as floats:
             layer(u, domain).sum().backward()
         # 2**20: distances are looked at in chunks of that size.
@@ -262,7 +262,7 @@ def test_cost_follows_the_edges() -> None:
 
     def costs(quadrature: Quadrature, domain: Domain | None = None) -> tuple[float, float]:
         layer = IntegralTransform(DIM, quadrature=quadrature)
-        problem = layer._problem(u, layer._geometry(u, domain))
+        problem = layer.problem(u, layer.geometry(u, domain))
         return gather.cost(problem), dense.cost(problem)
 
     narrow, everything = costs(Window(4))

@@ -51,7 +51,7 @@ def make(
 
 
 def refuses(layer: IntegralTransform, plan: str, u: torch.Tensor, domain: Domain | None) -> bool:
-    return PLANS[plan].refusal(layer._problem(u, layer._geometry(u, domain))) is not None
+    return PLANS[plan].refusal(layer.problem(u, layer.geometry(u, domain))) is not None
 
 
 @pytest.mark.parametrize("plan", PLAN_NAMES)
@@ -186,7 +186,7 @@ def test_auto_takes_the_cheapest_that_can(kernel: str) -> None:
     layer = make(kernel)
     for points in (8, 64, 700):
         u = torch.randn(2, points, DIM, dtype=torch.float64)
-        problem = layer._problem(u, layer._geometry(u, None))
+        problem = layer.problem(u, layer.geometry(u, None))
         able = {name: plan.cost(problem) for name, plan in PLANS.items() if plan.refusal(problem) is None}
         assert choose("auto", problem).name == layer.chosen_plan(u) == min(able, key=able.__getitem__)
 

@@ -86,7 +86,7 @@ def inputs() -> Tensor:
 
 def expectation(layer: IntegralTransform, u: Tensor, domain: Domain | None) -> Tensor:
     """What the layer's outputs average to: the same parameters with every point visited."""
-    problem = layer._problem(u, layer._geometry(u, domain))
+    problem = layer.problem(u, layer.geometry(u, domain))
     heads = layer.kernel(u, domain) @ problem.values
     out = layer.out(heads.transpose(1, 2).flatten(2))
     return out if layer.pointwise is None else out + layer.pointwise(problem.u)
@@ -207,7 +207,7 @@ class TestExpectation:
 
 
 def problem_of(layer: IntegralTransform, u: Tensor, domain: Domain | None = None) -> Problem:
-    return layer._problem(u, layer._geometry(u, domain))
+    return layer.problem(u, layer.geometry(u, domain))
 
 
 def samples_over_steps(problem: Problem, steps: int) -> Sample:

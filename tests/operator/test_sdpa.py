@@ -61,7 +61,7 @@ def test_rows_that_see_nothing_are_zero(causal: bool, measure: str, dtype: torch
     layer = make(causal=causal, measure=measure).to(dtype)
     u, domain = torch.randn(4, 63, DIM, dtype=dtype), Sequence(valid=padding(4, 63))
     assert_agrees(layer, u, domain)
-    problem = layer._problem(u, layer._geometry(u, domain))
+    problem = layer.problem(u, layer.geometry(u, domain))
     y = PLANS["sdpa"](problem)
     assert y[-1].eq(0).all()
     assert y[0, :, : 63 // 2].eq(0).all() == causal

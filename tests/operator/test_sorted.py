@@ -47,6 +47,6 @@ def test_local_kernels_are_exact_at_length(causal: bool) -> None:
 def test_long_sequences_agree_with_fused() -> None:
     layer = make().float()
     u = torch.randn(1, 3000, DIM)
-    problem = layer._problem(u, layer._geometry(u, None))
+    problem = layer.problem(u, layer.geometry(u, None))
     found, expected = PLANS["sorted"](problem).detach(), PLANS["fused"](problem).detach()
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4 * float(expected.abs().max()))

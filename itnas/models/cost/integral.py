@@ -27,7 +27,7 @@ def integral(tape: Tape, layer: genes.Integral, ground: Ground, u: Ghost) -> Gho
 
 
 def application(tape: Tape, layer: genes.Integral, ground: Ground, u: Ghost) -> Ghost:
-    """`IntegralTransform._transform`."""
+    """`IntegralTransform.transform`."""
     problem = problem_of(layer, ground, u.shape[-1])
     width, heads, value_dim = u.shape[-1], layer.heads, problem.width
     inner = u

@@ -61,7 +61,7 @@ def stand_in(
     measure: str,
     quadrature: Quadrature,
 ) -> Problem:
-    """What `IntegralTransform._problem` makes of an input, without numbers."""
+    """What `IntegralTransform.problem` makes of an input, without numbers."""
     kernel, length, mu = _kernel(spec, heads), geometry.length, None
     if measure == "clock":
         mu = _shape(batch, heads, length)

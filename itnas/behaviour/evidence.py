@@ -1,0 +1,160 @@
+"""What is measured of one layer at one length: a fidelity for every family, and the budgets that suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from itnas.behaviour.budget import Curve, smallest
+from itnas.behaviour.fidelity import Fidelity, Judge, Span
+from itnas.behaviour.replacements import FAMILIES, Replacement
+from itnas.behaviour.scene import Scene
+from itnas.behaviour.thresholds import Thresholds
+
+# What a state that crosses cuts must be worth, beside what the points between cuts say, to be measured at all.
+CROSSING = 0.005
+# Families whose sums are only looked at where no single family suffices.
+SUMS = ("attention + convolution", "attention + recurrence")
+# What is followed over lengths.
+GROWING = ("convolution", "local", "recurrence")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One layer (or one of its heads) at one length."""
+
+    length: int
+    span: Span
+    rho: float
+    functional: bool  # judged by a score, not by the layer's output
+    directions: int  # 1 where points look back only, 2 where they also look ahead
+    curves: Mapping[str, Curve]
+    offsets: tuple[int, ...] = ()  # that the convolution needs, or all it has
+    gains: Mapping[str, float] = field(default_factory=dict)  # what each part adds to a sum that suffices
+
+    def value(self, family: str) -> float:
+        """The best fidelity of a family; of one without meaning here, 0."""
+        curve = self.curves.get(family)
+        return 0.0 if curve is None or not curve.points else max(each.value for _, each in curve.points)
+
+    def needed(self, family: str) -> int | None:
+        curve = self.curves.get(family)
+        return None if curve is None else curve.needed
+
+
+class Examination:
+    """A scene, the replacements fitted on other samples, and a judge."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        reference: Scene,
+        judge: Judge,
+        thresholds: Thresholds,
+        head: int | None = None,
+        fitted: dict[str, Replacement] | None = None,
+    ) -> None:
+        self.scene, self.reference, self.judge = scene, reference, judge
+        self.thresholds, self.head = thresholds, head
+        self.fitted = {} if fitted is None else fitted
+
+    def fit(self, family: str) -> Replacement | None:
+        """The replacement of a family, fitted once; None where it has no meaning."""
+        if family not in self.fitted:
+            kind = FAMILIES[family]
+            if not kind.applies(self.reference):
+                return None
+            self.fitted[family] = kind(self.reference)
+        return self.fitted[family]
+
+    def evidence(self, families: tuple[str, ...] | None = None) -> Evidence:
+        """Curves of the families asked for, or of all that could matter."""
+        wanted = tuple(FAMILIES) if families is None else families
+        curves = {}
+        for family in wanted:
+            if family not in SUMS:
+                found = self.curve(family)
+                if found is not None:
+                    curves[family] = found
+        gains: dict[str, float] = {}
+        if families is None and not any(
+            curve.points and curve.best.value >= self.thresholds.fidelity for curve in curves.values()
+        ):
+            gains = self._sums(curves)
+        return Evidence(
+            length=self.scene.inputs.length,
+            span=self.judge.span,
+            rho=self.judge.rho,
+            functional=self.judge.functional,
+            directions=2 if self.scene.looks_ahead else 1,
+            curves=curves,
+            offsets=self._offsets(curves),
+            gains=gains,
+        )
+
+    def curve(self, family: str) -> Curve | None:
+        """Fidelity by budget, and the budget needed."""
+        replacement = self.fit(family)
+        if replacement is None:
+            return None
+        if family == "recurrence":
+            return self._state(replacement)
+        enough = self.thresholds.fidelity
+        if not replacement.budgeted:
+            found = self.measure(replacement.kernel(self.scene, 1))
+            return Curve(((1, found),), 1 if found.value >= enough else None)
+        most = replacement.most(self.scene)
+        whole = self.measure(replacement.kernel(self.scene, most))
+        if whole.value < enough:
+            return Curve(((most, whole),))
+        return smallest(lambda budget: self.measure(replacement.kernel(self.scene, budget)), most, enough)
+
+    def measure(self, kernel: Tensor, base: Tensor | None = None) -> Fidelity:
+        """Fidelity of a kernel; of one head, with the others as they are, beyond what its diagonal keeps."""
+        if self.head is None:
+            return self.judge.fidelity(kernel, base)
+        alone = self._in_head(torch.diag_embed(self.scene.kernel.diagonal(dim1=-2, dim2=-1)))
+        return self.judge.fidelity(self._in_head(kernel), alone if base is None else self._in_head(base))
+
+    def _in_head(self, kernel: Tensor) -> Tensor:
+        found = self.scene.kernel.clone()
+        found[:, self.head] = kernel[:, self.head]
+        return found
+
+    def _state(self, replacement: Replacement) -> Curve:
+        """Directions needed for what crosses the cuts: relative to cutting it off, for points between two cuts see each
+        other anyway, and the fewer the cuts, the more that is."""
+        enough = self.thresholds.fidelity
+        cut_off = replacement.kernel(self.scene, 0)
+        left = self.measure(cut_off)
+        if left.value > 1 - CROSSING:
+            return Curve(((0, left),), 0)
+        curve = smallest(
+            lambda size: self.measure(replacement.kernel(self.scene, size), cut_off),
+            replacement.most(self.scene),
+            enough,
+        )
+        return Curve(((0, Fidelity(0.0, 0.0, 0.0)), *curve.points), curve.needed)
+
+    def _sums(self, curves: dict[str, Curve]) -> dict[str, float]:
+        """Try sums of two mechanisms; what the weaker part adds, for those that suffice."""
+        gains = {}
+        for family in SUMS:
+            found = self.curve(family)
+            if found is None:
+                continue
+            curves[family] = found
+            if found.needed is not None:
+                parts = [curves[part].best.value for part in family.split(" + ") if part in curves]
+                gains[family] = found.best.value - max(parts, default=0.0)
+        return gains
+
+    def _offsets(self, curves: Mapping[str, Curve]) -> tuple[int, ...]:
+        convolution, curve = self.fitted.get("convolution"), curves.get("convolution")
+        if convolution is None or curve is None or not curve.points:
+            return ()
+        budget = curve.needed or curve.points[-1][0]
+        return tuple(convolution.offsets(self.scene, budget))  # type: ignore[attr-defined]

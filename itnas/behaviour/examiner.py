@@ -1,0 +1,106 @@
+"""A network before its judges: a verdict for every site, and whether the verdicts together account for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from itnas.behaviour.evidence import GROWING, Evidence, Examination
+from itnas.behaviour.explanation import LayerVerdict
+from itnas.behaviour.fidelity import Fidelity, OutputJudge, ratio
+from itnas.behaviour.room import Room
+from itnas.behaviour.samples import Source
+from itnas.behaviour.stand_in import combined, head_shares, silent, standing_in
+from itnas.behaviour.thresholds import Thresholds
+from itnas.behaviour.verdict import MIXED, Reading, decide
+
+# A network that keeps less than this share of its skill at a shorter length is not in its element there.
+KEPT_SKILL = 0.7
+# Layers with more heads are judged as a whole only.
+MOST_HEADS = 16
+
+
+class Examiner:
+    """`functional`: whether the task's score judges, where there is one, rather than each layer's output."""
+
+    def __init__(
+        self, model: nn.Module, source: Source, lengths: Sequence[int], thresholds: Thresholds, *, functional: bool
+    ) -> None:
+        self.thresholds, self.functional = thresholds, functional and source.scores
+        self.longest = Room(model, source, max(lengths), functional=self.functional)
+        shorter = (Room(model, source, each, functional=self.functional) for each in lengths if each < max(lengths))
+        self.rooms = {max(lengths): self.longest} | {room.length: room for room in shorter if self._keeps_skill(room)}
+
+    def _keeps_skill(self, room: Room) -> bool:
+        if room.skill is None or room.chance is None or self.longest.skill is None or self.longest.chance is None:
+            return True
+        return room.skill - room.chance >= KEPT_SKILL * (self.longest.skill - self.longest.chance)
+
+    def verdicts(self, replica: int, *, heads: bool = True) -> list[LayerVerdict]:
+        """One for each site; with `heads`, also one for each head."""
+        return [self.verdict(number, replica, heads=heads) for number in range(len(self.longest.heard))]
+
+    def verdict(self, number: int, replica: int, *, heads: bool) -> LayerVerdict:
+        exams = {length: room.examination(number, self.thresholds) for length, room in self.rooms.items()}
+        by_length = _evidence(exams)
+        heard = self.longest.heard[number]
+        found = LayerVerdict(
+            layer=number,
+            name=str(heard.site),
+            kind=heard.subject.kind,
+            replica=replica,
+            head=None,
+            reading=decide(by_length, self.thresholds),
+            by_length=by_length,
+            judged="task" if self.functional else "output",
+            thresholds=self.thresholds,
+        )
+        unexplained = found.family == MIXED and not found.parts
+        if not (heads or unexplained):
+            return found
+        found = replace(found, heads=tuple(self._heads(found, exams)))
+        if unexplained:
+            exam = exams[self.longest.length]
+            found = replace(found, reading=combined(found.reading, found.heads, exam, self.thresholds))
+        return found
+
+    def _heads(self, layer: LayerVerdict, exams: Mapping[int, Examination]) -> list[LayerVerdict]:
+        """Verdicts on the heads by what they say. Channels of layers without heads of their own are not asked."""
+        scene = exams[self.longest.length].scene
+        count = scene.kernel.shape[1]
+        if not 1 < count <= MOST_HEADS or scene.view.content_basis is not None:
+            return []
+        return [self._head(layer, exams, head, share) for head, share in enumerate(head_shares(scene))]
+
+    def _head(self, layer: LayerVerdict, exams: Mapping[int, Examination], head: int, share: float) -> LayerVerdict:
+        own = {}
+        for length, exam in exams.items():
+            judge = OutputJudge(exam.scene, exam.judge.rho)
+            own[length] = Examination(exam.scene, exam.reference, judge, self.thresholds, head, exam.fitted)
+        by_length = _evidence(own)
+        if share < self.thresholds.head:
+            reading = Reading("none", "it says next to nothing")
+        else:
+            reading = decide(by_length, self.thresholds)
+        return replace(layer, head=head, reading=reading, by_length=by_length, judged="output", share=share)
+
+    def whole(self, verdicts: Sequence[LayerVerdict]) -> Fidelity:
+        """All layers replaced at once by what their verdicts name."""
+        room = self.longest
+        exams = [room.examination(verdict.layer, self.thresholds) for verdict in verdicts]
+        by = {
+            heard.site: standing_in(verdict, exam)
+            for heard, verdict, exam in zip(room.heard, verdicts, exams, strict=True)
+        }
+        intact, explained = room.scores({}), room.scores(by)
+        ablated = room.scores({heard.site: silent(heard) for heard in room.heard})
+        weights = room.weights / room.weights.sum()
+        return ratio(weights * (explained - ablated), weights * (intact - ablated))
+
+
+def _evidence(exams: Mapping[int, Examination]) -> dict[int, Evidence]:
+    """All families at the longest length, what may grow at the others."""
+    longest = max(exams)
+    return {length: exam.evidence(None if length == longest else GROWING) for length, exam in exams.items()}

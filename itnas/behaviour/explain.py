@@ -1,0 +1,92 @@
+"""`itnas.explain`: cross-examine every layer of a network, or one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from itnas.behaviour.examiner import Examiner
+from itnas.behaviour.explanation import Explanation
+from itnas.behaviour.modes import resting
+from itnas.behaviour.null import Families, beside, copies_of, families_of_copies
+from itnas.behaviour.samples import Score, Source
+from itnas.behaviour.sites import layers_of
+from itnas.behaviour.thresholds import Thresholds
+from itnas.tasks import Task, find
+
+COPIES = 4  # untrained networks of the same genome
+SHORTEST = 4
+
+
+def explain(
+    model: nn.Module,
+    sample: Task | str | Callable[..., Any],
+    lengths: Sequence[int] | None = None,
+    score: Score | None = None,
+    *,
+    thresholds: Thresholds | None = None,
+    copies: int = COPIES,
+    untrained: Callable[[int], nn.Module] | None = None,
+    replica: int = 0,
+) -> Explanation:
+    """Replace each layer by the nearest of every family, and see which replacement keeps what the network does.
+
+    `sample`: a task, or its name; a function n -> inputs [B, n, ...]; or a function (n, generator) -> Batch. With a
+    task, or a `score(outputs, batch)` where more is better, fidelity is functional; else it is that of each layer's
+    output. `lengths`: where growth is looked at; verdicts hold at the longest. `untrained(seed)`: an untrained copy, to
+    compare verdicts with; networks of genomes make their own, `copies` of them. The model is left as it was.
+    """
+    source = Source(find(sample) if isinstance(sample, str) else sample, score)
+    make = untrained or copies_of(model)
+    families: Families | None = None
+    limits = thresholds or Thresholds()
+    chosen = checked(model, source, lengths, copies)
+    if make is not None and copies:
+        families = families_of_copies(make, copies, source, chosen, limits)
+    return explain_replica(model, source, chosen, limits, families, replica)
+
+
+def explain_replica(
+    model: nn.Module,
+    source: Source,
+    lengths: Sequence[int],
+    thresholds: Thresholds,
+    families: Families | None,
+    replica: int,
+) -> Explanation:
+    """The explanation of one network. `families`: what untrained copies show, which replicas of one genome share."""
+    with resting(model), torch.no_grad():
+        examiner = Examiner(model, source, lengths, thresholds, functional=True)
+        verdicts = examiner.verdicts(replica)
+        whole = {replica: examiner.whole(verdicts)} if source.scores else {}
+    if families is not None:
+        verdicts = beside(verdicts, families, thresholds)
+    return Explanation(
+        layers=tuple(verdicts),
+        lengths=tuple(lengths),
+        thresholds=thresholds,
+        task=None if source.task is None else source.task.label,
+        score=examiner.longest.skill,
+        chance=examiner.longest.chance,
+        whole=whole,
+    )
+
+
+def checked(model: nn.Module, source: Source, lengths: Sequence[int] | None, copies: int) -> tuple[int, ...]:
+    """The lengths to look at, rising; refuses what cannot be explained."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"a torch module is expected, got {type(model).__name__}")
+    if not layers_of(model):
+        raise ValueError(
+            "the model has no layer that can be examined: integral transforms, itnas mixers, recovered layers, "
+            "nn.MultiheadAttention, nn.Conv1d, nn.RNN, nn.GRU and nn.LSTM can"
+        )
+    if copies < 0:
+        raise ValueError(f"copies must not be negative, got {copies}")
+    chosen = tuple(sorted(set(source.default_lengths() if lengths is None else lengths)))
+    if not chosen or min(chosen) < SHORTEST:
+        raise ValueError(f"lengths must be at least {SHORTEST}, got {list(chosen)}")
+    return chosen

@@ -1,0 +1,257 @@
+"""What `itnas.explain` found out: a verdict per layer and head, with its evidence, and how it reads in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from itnas.behaviour.evidence import Evidence
+from itnas.behaviour.fidelity import Fidelity
+from itnas.behaviour.replacements import FAMILIES
+from itnas.behaviour.thresholds import Thresholds
+from itnas.behaviour.verdict import Reading, Trends
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class LayerVerdict:
+    """What one layer, or one of its heads, turned out to be."""
+
+    layer: int
+    name: str  # of the module, and of the call where it is called more than once
+    kind: str  # what kind of layer it is
+    replica: int
+    head: int | None
+    reading: Reading
+    by_length: Mapping[int, Evidence]
+    judged: str  # "task" or "output"
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    null: float | None = None  # share of untrained copies of the same family
+    imposed: bool | None = None
+    share: float = 1.0  # of the layer's output, for a head
+    heads: tuple[LayerVerdict, ...] = ()
+
+    @property
+    def family(self) -> str:
+        return self.reading.family
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.reading.parts
+
+    @property
+    def main(self) -> Evidence:
+        """The evidence at the longest length."""
+        return self.by_length[max(self.by_length)]
+
+    @property
+    def by_heads(self) -> bool:
+        """Whether it is its heads' verdicts that account for the layer."""
+        return self.reading.by_heads
+
+    @property
+    def fidelity(self) -> dict[str, float]:
+        """The best fidelity of each family."""
+        return {family: self.main.value(family) for family in self.main.curves}
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the fidelity of the verdict's own family."""
+        found = self.main.curves.get(self.told_by)
+        best = Fidelity(math.nan, math.nan, math.nan) if found is None else found.best
+        return best.low, best.high
+
+    @property
+    def told_by(self) -> str:
+        """The replacement that the verdict rests on."""
+        if self.family == "attention" and not self._holds("attention"):
+            return "positional"
+        if self.family == "mixed" and self.parts:
+            return " + ".join(self.parts)
+        return self.family
+
+    def _holds(self, family: str) -> bool:
+        return self.main.needed(family) is not None
+
+    @property
+    def support(self) -> int | None:
+        """w*: offsets that a convolution needs; of a local layer, how near its points are."""
+        return self.main.needed("local" if self.family == "local" else "convolution")
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Which offsets i - j those are."""
+        return self.main.offsets if self.main.needed("convolution") is not None else ()
+
+    @property
+    def state_size(self) -> int | None:
+        """r*: numbers per head that must cross a cut, for all futures; None: more than were tried."""
+        return self.main.needed("recurrence")
+
+    @property
+    def growth(self) -> dict[str, float | None]:
+        """Slopes of log(1 + budget) on log N: 0 stays, 1 grows like N."""
+        trends = Trends.of(self.by_length)
+        near = trends.near if self.family == "local" else trends.support
+        return {
+            "state": None if trends.state is None else trends.state.slope,
+            "support": None if near is None else near.slope,
+        }
+
+    @property
+    def state_trend(self) -> str | None:
+        """bounded, grows or undecided; None on domains without an order."""
+        state = Trends.of(self.by_length).state
+        return None if state is None else state.trend(self.thresholds)
+
+    @property
+    def states(self) -> dict[int, int | None]:
+        """r* by length."""
+        return {length: each.needed("recurrence") for length, each in sorted(self.by_length.items())}
+
+    @property
+    def emerged(self) -> bool | None:
+        """Whether training made it so. Only a task can tell, and only beside untrained copies."""
+        if self.judged != "task" or self.imposed is None:
+            return None
+        return self.family not in ("none", "mixed") and not self.imposed
+
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        who = f"Layer {self.layer + 1}" if self.head is None else f"Layer {self.layer + 1}, head {self.head + 1},"
+        return f"{who} {_PREDICATES[self.family](self)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row of the table of layers."""
+        low, high = self.interval
+        row: dict[str, Any] = {
+            "replica": self.replica,
+            "layer": self.layer,
+            "name": self.name,
+            "kind": self.kind,
+            "head": self.head,
+            "family": self.family,
+            "parts": list(self.parts),
+            "imposed": self.imposed,
+            "emerged": self.emerged,
+            "null": self.null,
+            "judged": self.judged,
+            "share": self.share,
+            "rho": self.main.rho,
+        }
+        row |= {f"fidelity_{family}": self.fidelity.get(family) for family in FAMILIES if family != "none"}
+        row |= {
+            "fidelity_low": _number(low),
+            "fidelity_high": _number(high),
+            "support": self.support,
+            "offsets": list(self.offsets),
+            "state_size": self.state_size,
+            "states": {str(length): need for length, need in self.states.items()},
+            "growth_state": self.growth["state"],
+            "growth_support": self.growth["support"],
+            "reason": self.reading.reason,
+            "sentence": self.sentence(),
+        }
+        return row
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _counted(count: int | None, noun: str) -> str:
+    """`1 tap`, `2 taps`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _mixed(verdict: LayerVerdict) -> str:
+    if verdict.parts:
+        return f"is a mixture of {' and '.join(verdict.parts)}."
+    return "is none of these alone: no single replacement keeps what it does."
+
+
+def _convolution(verdict: LayerVerdict) -> str:
+    if verdict.offsets == (1,):
+        return "became a shift by one: each point takes from the one before it."
+    found = f"became a convolution with {_counted(verdict.support, 'tap')}"
+    if not 0 < len(verdict.offsets) <= 8:
+        return f"{found}."
+    where = ", ".join(str(each) for each in verdict.offsets)
+    return f"{found}, at offset{'' if len(verdict.offsets) == 1 else 's'} {where}."
+
+
+def _recurrence(verdict: LayerVerdict) -> str:
+    return f"became a recurrence: a state of {_counted(verdict.state_size, 'number')} per head carries what it needs."
+
+
+def _attention(verdict: LayerVerdict) -> str:
+    who = "contents say" if verdict.told_by == "attention" else "contents and distance say"
+    found = f"became attention: {who} where it looks"
+    tried = [f"{'more than tried' if need is None else need} at {length}" for length, need in verdict.states.items()]
+    if not tried or verdict.state_trend is None:
+        return f"{found}."
+    told = {"bounded": "its state is bounded", "grows": "its state grows with the length"}
+    trend = told.get(verdict.state_trend, "how its state grows is undecided")
+    return f"{found}; {trend} (states needed: {', '.join(tried)})."
+
+
+_PREDICATES = {
+    "none": lambda _: "does nothing for the task: without it the score is the same.",
+    "pointwise": lambda _: "became pointwise: no point needs another.",
+    "convolution": _convolution,
+    "local": lambda own: f"became local: it looks at contents, among the nearest {own.support} points.",
+    "recurrence": _recurrence,
+    "dense": lambda _: "became a fixed mixing matrix: content-free, and different from place to place.",
+    "attention": _attention,
+    "mixed": _mixed,
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Verdicts of all layers of one network, or of several replicas."""
+
+    layers: tuple[LayerVerdict, ...]
+    lengths: tuple[int, ...]
+    thresholds: Thresholds
+    task: str | None = None
+    score: float | None = None
+    chance: float | None = None
+    whole: Mapping[int, Fidelity] = field(default_factory=dict)  # by replica: all layers replaced at once
+
+    def rows(self, *, heads: bool = True) -> list[dict[str, Any]]:
+        """One row per layer, and per head below it."""
+        found = []
+        for layer in self.layers:
+            found.append(layer.to_dict())
+            if heads:
+                found += [head.to_dict() for head in layer.heads]
+        return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of layers and heads."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what `itnas explain --json` prints."""
+        whole = {
+            str(replica): [each.value, _number(each.low), _number(each.high)] for replica, each in self.whole.items()
+        }
+        return {
+            "task": self.task,
+            "score": self.score,
+            "chance": self.chance,
+            "lengths": list(self.lengths),
+            "thresholds": vars(self.thresholds) | {},
+            "whole": whole,
+            "layers": self.rows(),
+        }
+
+    def sentences(self) -> list[str]:
+        return [layer.sentence() for layer in self.layers]

@@ -1,0 +1,92 @@
+"""What a domain says about pairs of points: which pairs look alike to an invariant kernel, and which are near."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from itnas.operator.domain import Geometry
+
+BINS = 24  # classes of distance on a cloud, each with equally many pairs
+
+
+@dataclass(frozen=True)
+class Places:
+    """Pairs (i, j) of one class are moved onto each other by the domain's symmetries: translations of a sequence or a
+    grid, isometries of a cloud, permutations of a set or a graph's nodes."""
+
+    classes: Int[Tensor, "samples points points"]
+    count: int  # number of classes
+    reach: Float[Tensor, "samples points points"] | None  # how far j is from i; None: nothing is near or far
+    ordered: bool  # whether the points stand in line
+    edges: Float[Tensor, "samples points points"] | None = None  # weights of a graph's edges
+    offsets: Int[Tensor, " classes"] | None = None  # i - j of each class, where points stand in a regular line
+    centre: int = 0  # the class of a point with itself
+
+    @property
+    def length(self) -> int:
+        return self.classes.shape[-1]
+
+
+def places_of(geometry: Geometry) -> Places:
+    """The classes and distances of a geometry's points."""
+    if geometry.edges is not None:
+        return _graph(geometry)
+    if geometry.lattice is not None:
+        return _lattice(geometry)
+    if geometry.positions is None:
+        return Places(_self_or_other(geometry), 2, None, geometry.ordered)
+    return _scattered(geometry)
+
+
+def _self_or_other(geometry: Geometry) -> Tensor:
+    return (1 - torch.eye(geometry.length, dtype=torch.long)).unsqueeze(0)
+
+
+def _graph(geometry: Geometry) -> Places:
+    assert geometry.edges is not None
+    edges = geometry.edges.dense(geometry.length).float()
+    return Places(_self_or_other(geometry), 2, None, geometry.ordered, edges=edges)
+
+
+def _lattice(geometry: Geometry) -> Places:
+    lattice = geometry.lattice
+    assert lattice is not None
+    code = lattice.code(torch.device("cpu"))
+    classes = code.unsqueeze(1) - code + lattice.centre
+    index = torch.cartesian_prod(*(torch.arange(n) for n in lattice.shape)).reshape(geometry.length, -1)
+    reach = (index.unsqueeze(1) - index).abs().amax(-1).float()
+    line = len(lattice.shape) == 1
+    return Places(
+        classes.unsqueeze(0),
+        lattice.size,
+        reach.unsqueeze(0),
+        geometry.ordered,
+        offsets=torch.arange(lattice.size) - lattice.centre if line else None,
+        centre=lattice.centre,
+    )
+
+
+def _scattered(geometry: Geometry) -> Places:
+    """Classes of equally many pairs: by signed offset along a line, by distance elsewhere. Reach counts the points that
+    are nearer."""
+    assert geometry.positions is not None
+    positions = geometry.positions.cpu()
+    delta = positions.unsqueeze(2) - positions.unsqueeze(1)
+    distance = delta.norm(dim=-1)
+    signed = delta[..., 0] if geometry.ordered else distance
+    own = torch.eye(geometry.length, dtype=torch.bool).expand_as(distance)
+    pool = signed[~own]
+    edges = torch.quantile(
+        pool[:: max(1, len(pool) // 100_000)], torch.linspace(0, 1, BINS + 1, dtype=pool.dtype)[1:-1]
+    )
+    classes = torch.bucketize(signed.contiguous(), edges).masked_fill(own, BINS)
+    if geometry.ordered:
+        index = torch.arange(geometry.length)
+        reach = (index.unsqueeze(1) - index).abs().float().unsqueeze(0)
+    else:
+        reach = distance.argsort(-1).argsort(-1).float()
+    return Places(classes, BINS + 1, reach, geometry.ordered, centre=BINS)

@@ -1,0 +1,46 @@
+"""What a replacement is: another kernel in the place of a layer's own."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from itnas.behaviour.scene import Scene
+from itnas.registry import Registry
+
+
+class Replacement(abc.ABC):
+    """One family's nearest kernel. What it may not know of the sample at hand it takes from the reference scene, which
+    holds other samples."""
+
+    family: ClassVar[str]
+    summary: ClassVar[str]  # what is left of the kernel
+    budgeted: ClassVar[bool] = False  # whether it comes in sizes, more of which never hurts
+
+    def __init__(self, reference: Scene) -> None:
+        """Fit what is the same for all samples, if anything is."""
+        self.reference = reference
+
+    @classmethod
+    def applies(cls, reference: Scene) -> bool:
+        """Whether the family has a meaning on this domain."""
+        return True
+
+    def most(self, scene: Scene) -> int:
+        """The largest budget."""
+        return 1
+
+    @abc.abstractmethod
+    def kernel(self, scene: Scene, budget: int) -> Float[Tensor, "batch heads points points"]:
+        """The replacing kernel for these inputs."""
+
+
+FAMILIES: Registry[type[Replacement]] = Registry("family")
+
+
+def register(replacement: type[Replacement]) -> type[Replacement]:
+    """Make a family known by its name."""
+    return FAMILIES.add(replacement.family, replacement)

@@ -1,0 +1,64 @@
+"""Kernels fitted on other samples, which know where points are and not what they say.
+
+Where a layer's values carry the content, such a kernel is the mean over samples. A layer without values of its own has
+contributions instead of a kernel, and the nearest content-free ones are linear in the input: least squares.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from itnas.behaviour.places import Places
+from itnas.behaviour.scene import Scene
+
+RIDGE = 1e-4  # share of the mean diagonal, so that directions that inputs never take get no weight
+
+
+def class_sums(entries: Tensor, places: Places) -> Tensor:
+    """Sums of [B, H, N, N] over samples and the pairs of each class: [H, classes]."""
+    heads = entries.shape[1]
+    classes = places.classes
+    if classes.shape[0] == 1:
+        entries = entries.sum(0, keepdim=True)
+    index = classes.reshape(-1)
+    flat = entries.transpose(0, 1).reshape(heads, -1)
+    return flat.new_zeros(heads, places.count).index_add_(1, index, flat)
+
+
+def of_classes(profile: Tensor, places: Places) -> Tensor:
+    """A profile [H, classes] spread over the pairs: [B|1, H, N, N]."""
+    spread = profile[:, places.classes].transpose(0, 1)
+    return spread if places.edges is None else spread * places.edges.unsqueeze(1)
+
+
+def class_means(scene: Scene, entries: Tensor) -> Tensor:
+    """The mean of each class over samples and over the pairs that see each other, [H, classes]."""
+    places = scene.view.places
+    seen = torch.ones_like(entries[:, :1])
+    if places.edges is not None:
+        seen = (places.edges != 0).to(entries.dtype).unsqueeze(1).expand_as(seen)
+        entries = torch.where(seen > 0, entries / torch.where(seen > 0, places.edges.unsqueeze(1), 1.0), 0.0)
+    return class_sums(entries, places) / class_sums(seen, places).clamp_min(1)
+
+
+def offset_maps(scene: Scene) -> Tensor:
+    """For each offset, the linear map from a point's features to its contributions: [2 N - 1, P, H]."""
+    kernel, basis = scene.kernel, scene.view.content_basis
+    assert basis is not None
+    length = kernel.shape[-1]
+    found = []
+    for offset in range(1 - length, length):
+        # i - j = offset, so j runs over the points that have an i.
+        x = basis[:, max(0, -offset) : length - max(0, offset)]
+        y = kernel.diagonal(-offset, dim1=-2, dim2=-1).transpose(1, 2)  # [B, J, H]
+        found.append(least_squares(x.flatten(0, 1), y.flatten(0, 1)))
+    return torch.stack(found)
+
+
+def least_squares(x: Tensor, y: Tensor) -> Tensor:
+    """W with x W = y as nearly as it goes, [*, P, H]."""
+    gram = x.mT @ x
+    ridge = RIDGE * gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] + 1e-12
+    found: Tensor = torch.linalg.solve(gram + ridge * torch.eye(x.shape[-1], dtype=x.dtype), x.mT @ y)
+    return found

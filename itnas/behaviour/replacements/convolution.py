@@ -1,0 +1,64 @@
+"""Content-free and the same everywhere: a kernel of the offset, or of whatever the domain's symmetries leave."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from itnas.behaviour.replacements.base import Replacement, register
+from itnas.behaviour.replacements.content_free import class_means, of_classes, offset_maps
+from itnas.behaviour.scene import Scene
+
+
+@register
+class Convolution(Replacement):
+    """Budget w: the w classes of pairs (offsets, on a sequence) that carry the most, the same for all heads."""
+
+    family = "convolution"
+    summary = "mean over other samples and all pairs of equal offset, w offsets kept"
+    budgeted = True
+
+    def __init__(self, reference: Scene) -> None:
+        super().__init__(reference)
+        view = reference.view
+        self.maps: Tensor | None = None
+        if view.content_basis is None:
+            self.profile = class_means(reference, reference.kernel)
+            carried = self.profile.square() * view.strength.square().mean((0, 2)).unsqueeze(1)
+            self.energy = carried.sum(0)
+        else:
+            self.maps = offset_maps(reference)
+            second = view.content_basis.square().mean((0, 1)).unsqueeze(1)
+            self.energy = (self.maps.square() * second).sum((1, 2))
+        self.ranked = self.energy.argsort(descending=True, stable=True)
+        self.length = reference.inputs.length
+
+    def most(self, scene: Scene) -> int:
+        """Offsets that carry anything at all."""
+        return max(1, int((self.energy > 1e-9 * self.energy.max().clamp_min(1e-30)).sum()))
+
+    def offsets(self, scene: Scene, budget: int) -> list[int]:
+        """The offsets kept, i - j, where points stand in a regular line."""
+        if self.maps is not None:
+            return sorted(int(each) - self.length + 1 for each in self.ranked[:budget])
+        known = scene.view.places.offsets
+        return [] if known is None else sorted(int(known[each]) for each in self.ranked[:budget])
+
+    def kernel(self, scene: Scene, budget: int) -> Tensor:
+        kept = self.ranked[:budget]
+        if self.maps is not None:
+            return self._contributions(scene, kept)
+        profile = torch.zeros_like(self.profile)
+        profile[:, kept] = self.profile[:, kept]
+        return of_classes(profile, scene.view.places).expand(scene.kernel.shape[0], -1, -1, -1)
+
+    def _contributions(self, scene: Scene, kept: Tensor) -> Tensor:
+        basis, length = scene.view.content_basis, scene.inputs.length
+        assert basis is not None
+        assert self.maps is not None
+        found = torch.zeros_like(scene.kernel)
+        for each in kept.tolist():
+            offset = each - length + 1
+            x = basis[:, max(0, -offset) : length - max(0, offset)]
+            found.diagonal(-offset, dim1=-2, dim2=-1).copy_((x @ self.maps[each]).transpose(1, 2))
+        return found

@@ -1,0 +1,39 @@
+"""Content-free, and different for every pair of places: a mixing matrix, a Green's function."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from itnas.behaviour.replacements.base import Replacement, register
+from itnas.behaviour.replacements.content_free import least_squares
+from itnas.behaviour.scene import Scene
+
+
+@register
+class Dense(Replacement):
+    family = "dense"
+    summary = "mean over other samples, any matrix"
+
+    @classmethod
+    def applies(cls, reference: Scene) -> bool:
+        """Places must be the same from sample to sample, or there is no common matrix."""
+        return reference.view.places.classes.shape[0] == 1 and reference.view.places.edges is None
+
+    def __init__(self, reference: Scene) -> None:
+        super().__init__(reference)
+        view = reference.view
+        self.maps: Tensor | None = None
+        if view.content_basis is None:
+            self.matrix = view.kernel.mean(0, keepdim=True)
+        else:
+            x = view.content_basis.transpose(0, 1)  # [N, B, P]
+            self.maps = least_squares(x, view.kernel.permute(3, 0, 1, 2).flatten(2))  # [N, P, H N]
+
+    def kernel(self, scene: Scene, budget: int) -> Tensor:
+        if self.maps is None:
+            return self.matrix.expand(scene.kernel.shape[0], -1, -1, -1)
+        basis = scene.view.content_basis
+        assert basis is not None
+        found = torch.unflatten(torch.einsum("bjp,jpk->bjk", basis, self.maps), 2, (-1, basis.shape[1]))
+        return found.permute(0, 2, 3, 1)

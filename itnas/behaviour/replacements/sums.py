@@ -1,0 +1,53 @@
+"""Two mechanisms added up: attention and a convolution, attention and a recurrence."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from itnas.behaviour.replacements.base import Replacement, register
+from itnas.behaviour.replacements.content_free import class_means, of_classes
+from itnas.behaviour.scene import Scene
+from itnas.behaviour.truncation import truncated
+
+
+@register
+class AttentionAndConvolution(Replacement):
+    """K = content + profile of the offset; the profile is what the position-blind part leaves on average."""
+
+    family = "attention + convolution"
+    summary = "contents plus a profile of the offset"
+
+    @classmethod
+    def applies(cls, reference: Scene) -> bool:
+        return not reference.subject.placeless and reference.view.content_basis is None
+
+    def __init__(self, reference: Scene) -> None:
+        super().__init__(reference)
+        self.profile = class_means(reference, reference.kernel - reference.blind)
+
+    def kernel(self, scene: Scene, budget: int) -> Tensor:
+        found = scene.blind + of_classes(self.profile, scene.view.places)
+        return found if scene.looks_ahead else found.tril()
+
+
+@register
+class AttentionAndRecurrence(Replacement):
+    """K = content + a kernel of few states; budget r: the states.
+
+    The directions are those of the sample at hand: what is left once contents are taken out has nothing to foresee.
+    """
+
+    family = "attention + recurrence"
+    summary = "contents plus what r states carry"
+    budgeted = True
+
+    @classmethod
+    def applies(cls, reference: Scene) -> bool:
+        view = reference.view
+        return not reference.subject.placeless and view.content_basis is None and view.places.ordered
+
+    def most(self, scene: Scene) -> int:
+        return scene.rest_state.most
+
+    def kernel(self, scene: Scene, budget: int) -> Tensor:
+        return scene.blind + truncated(scene.kernel - scene.blind, scene.rest_state, budget)

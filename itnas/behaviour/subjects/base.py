@@ -1,0 +1,112 @@
+"""What is examined: a layer whose output is made of kernels and values, and what can be asked of it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from itnas.behaviour.places import Places
+from itnas.operator.domain import Domain
+
+
+@dataclass(frozen=True)
+class View:
+    """A layer on one batch of inputs: y = finish(K V), and K is what replacements replace.
+
+    `content_basis`: what a map from a point's input to its share of K may read, [B, N, P]. None where the values
+    carry the content, so that a content-free K is constant; layers without values of their own have V = 1, and their
+    content-free K is linear in the input.
+    """
+
+    kernel: Float[Tensor, "batch heads points points"]
+    values: Float[Tensor, "batch heads points width"]
+    strength: Float[Tensor, "batch heads points"]  # how large in the output is what K = 1 carries from point j
+    finish: Callable[[Tensor], Tensor]  # [B, H, N, D] -> [B, N, C]
+    places: Places
+    content_basis: Float[Tensor, "batch points features"] | None = None
+
+    def output(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, "batch points out"]:
+        """What the layer would say with this kernel in place of its own."""
+        return self.finish(kernel @ self.values)
+
+
+class Subject(abc.ABC):
+    """A layer under examination."""
+
+    kind: str  # what it is called in reports
+
+    @abc.abstractmethod
+    def view(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> View:
+        """Kernels and values for these inputs."""
+
+    causal: bool = False  # whether points see only those before them
+    placeless: bool = False  # whether places have no part in the kernel, so that moving points changes nothing
+    # How thoroughly it is asked, as far as answers are cheap.
+    orders: int = 2  # random orders of the points, each with its reverse: in one of the two a pair keeps its order
+    cuts: int = 16  # cuts at which states are looked for
+    most_states: int = 32  # the largest state that is tried
+    link: Literal["identity", "exp"] = "identity"  # what is applied to the raw kernel before it is normalised
+
+    @abc.abstractmethod
+    def raw(
+        self, u: Float[Tensor, "batch points dim"], domain: Domain | None, order: Int[Tensor, " points"]
+    ) -> Float[Tensor, "batch heads points points"]:
+        """The kernel before it is normalised, if point i stood at the place of point order[i].
+
+        Pairs that do not see each other there are NaN: the layer never learned what to say of them.
+        """
+
+    @abc.abstractmethod
+    def normalised(
+        self,
+        raw: Float[Tensor, "batch heads points points"],
+        u: Float[Tensor, "batch points dim"],
+        domain: Domain | None,
+    ) -> Float[Tensor, "batch heads points points"]:
+        """The effective kernel that a raw one stands for, with the input's own places deciding who sees whom."""
+
+    def run(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> Float[Tensor, "batch points out"]:
+        """The layer's output."""
+        view = self.view(u, domain)
+        return view.output(view.kernel)
+
+    def futures(
+        self,
+        u: Float[Tensor, "batch points dim"],
+        domain: Domain | None,
+        donors: Float[Tensor, "batch points dim"],
+        cut: int,
+    ) -> Float[Tensor, "batch heads late early"]:
+        """How the points from `cut` on would look at those before it, were their contents a donor's."""
+        spliced = torch.cat([u[:, :cut], donors[:, cut:]], 1)
+        return self.view(spliced, domain).kernel[:, :, cut:, :cut]
+
+    def pasts(
+        self,
+        u: Float[Tensor, "batch points dim"],
+        domain: Domain | None,
+        donors: Float[Tensor, "batch points dim"],
+        cut: int,
+    ) -> Float[Tensor, "batch heads early late"]:
+        """How the points before `cut` would look at those behind it, were their contents a donor's."""
+        spliced = torch.cat([donors[:, :cut], u[:, cut:]], 1)
+        return self.view(spliced, domain).kernel[:, :, :cut, cut:]
+
+
+def spread(out_weight: Float[Tensor, "out heads*width"], values: Float[Tensor, "batch heads points width"]) -> Tensor:
+    """Size of O_h v_j, [B, H, N]."""
+    heads, width = values.shape[1], values.shape[3]
+    per_head = out_weight.unflatten(1, (heads, width))  # [C, H, D]
+    gram = torch.einsum("chd,che->hde", per_head, per_head)
+    return torch.einsum("bhnd,hde,bhne->bhn", values, gram, values).clamp_min(0).sqrt()
+
+
+def unseen(raw: Tensor, order: Tensor, *, causal: bool) -> Tensor:
+    """NaN where point j would stand behind point i, for layers that look back only."""
+    return raw.masked_fill(order.unsqueeze(1) < order, torch.nan) if causal else raw

@@ -1,0 +1,89 @@
+"""An `IntegralTransform` under examination: its kernel is exact, and so are the questions asked of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from itnas.behaviour.places import places_of
+from itnas.behaviour.subjects.base import Subject, View, spread, unseen
+from itnas.operator import IntegralTransform
+from itnas.operator.domain import Domain, Geometry
+from itnas.operator.kernel import running
+from itnas.operator.kernel.base import POSITIONAL
+from itnas.operator.kernel.form import Side
+from itnas.operator.plans import Problem, effective_kernel
+from itnas.operator.plans.base import distances
+
+
+class IntegralSubject(Subject):
+    """One application of an integral transform."""
+
+    kind = "integral"
+
+    def __init__(self, layer: IntegralTransform, application: int = 0) -> None:
+        self.layer, self.application = layer, application
+        self.causal = layer.causal
+        self.placeless = not layer.kernel_module.features & (POSITIONAL | {"clock"})
+        self.link = "exp" if layer.normaliser.link == "exp" else "identity"
+
+    def view(self, u: Tensor, domain: Domain | None) -> View:
+        problem = self._problem(u, domain)
+        u = problem.u
+        return View(
+            kernel=effective_kernel(problem).expand(u.shape[0], -1, -1, -1),
+            values=problem.values,
+            strength=spread(self.layer.out.weight, problem.values),
+            finish=lambda mixed: self.layer.combine(mixed, u),
+            places=places_of(problem.geometry),
+        )
+
+    def run(self, u: Tensor, domain: Domain | None) -> Tensor:
+        # By way of the class: in a network that is listened to, the instance's own method is somebody else's.
+        return IntegralTransform.transform(self.layer, u, self.layer.geometry(u, domain), self.application)
+
+    def raw(self, u: Tensor, domain: Domain | None, order: Tensor) -> Tensor:
+        problem = self._problem(u, domain)
+        clock = problem.clock
+        if clock is not None and self.layer.clock is not None:
+            # The clock runs along the places: each point's step is taken where the point now stands.
+            steps = self.layer.clock.steps(problem.u)
+            clock = running(steps[:, :, order.argsort()])[:, :, order]
+        moved = dataclasses.replace(problem, geometry=_moved(problem.geometry, order), clock=clock)
+        k = moved.form.block(moved.form.rows, moved.form.cols).expand(u.shape[0], -1, -1, -1)
+        if moved.window is not None:
+            k = k.masked_fill(~(distances(moved.geometry) < moved.window).unsqueeze(1), torch.nan)
+        return unseen(k, order, causal=self.causal)
+
+    def normalised(self, raw: Tensor, u: Tensor, domain: Domain | None) -> Tensor:
+        problem = self._problem(u, domain)
+        return problem.finish(problem.normaliser.normalise(raw, problem.weights()))
+
+    def futures(self, u: Tensor, domain: Domain | None, donors: Tensor, cut: int) -> Tensor:
+        """Only the rows that are asked for; and only their early columns, where a row's total does not matter."""
+        problem = self._problem(torch.cat([u[:, :cut], donors[:, cut:]], 1), domain)
+        alone = problem.normaliser.denominator == "one"
+        end = cut if alone else problem.length
+        form, weights = problem.form, problem.weights()
+        k = form.block(_points(form.rows, cut, problem.length), _points(form.cols, 0, end))
+        if weights is not None:
+            weights = weights.expand(*weights.shape[:2], problem.length, problem.length)[:, :, cut:, :end]
+        return problem.normaliser.normalise(k, weights)[..., :cut].expand(u.shape[0], -1, -1, -1)
+
+    def _problem(self, u: Tensor, domain: Domain | None) -> Problem:
+        return self.layer.problem(u, self.layer.geometry(u, domain), self.application)
+
+
+def _points(side: Side, start: int, stop: int) -> Side:
+    """Some of the points of one side of the kernel."""
+    parts = {field.name: getattr(side, field.name) for field in dataclasses.fields(side)}
+    return Side(**{name: None if part is None else part[:, :, start:stop] for name, part in parts.items()})
+
+
+def _moved(geometry: Geometry, order: Tensor) -> Geometry:
+    """The same points at each other's places."""
+    if geometry.positions is None:
+        return geometry
+    return dataclasses.replace(geometry, positions=geometry.positions[:, order], lattice=None)

@@ -1,0 +1,135 @@
+"""Any other layer under examination: its kernel is made of interventions on its inputs.
+
+K[b, c, i, j] is what point j adds to channel c of output i, given the own points between them, while all beyond j are
+another sample's. For points before i (and likewise after):
+
+    g_j = E[output i | own points from j on, another sample's before]      K_ij = g_j - g_(j+1)
+
+The sum over j telescopes: with all contributions the output is exact, with those of the last w it is exactly what the
+layer says when it is shown w own points. Nothing is linearised, so memory that has saturated a gate, where derivatives
+vanish, is seen; and nothing is hidden in values, because there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from itnas.behaviour.places import places_of
+from itnas.behaviour.subjects.base import Subject, View, unseen
+from itnas.models.mixers.base import geometry_of
+from itnas.operator.domain import Domain
+
+CHUNK = 2**23  # numbers of input that are run at once
+PARTNERS = 2  # other samples that supply what is not a sample's own
+
+Run = Callable[[Tensor, Domain | None], Tensor]
+
+
+class OpaqueSubject(Subject):
+    """A layer of which nothing is known but what it answers. One head per output channel, values 1."""
+
+    orders, cuts, most_states = 1, 8, 8
+
+    def __init__(self, run: Run, kind: str) -> None:
+        self._run, self.kind = run, kind
+
+    def run(self, u: Tensor, domain: Domain | None) -> Tensor:
+        return self._run(u, domain)
+
+    def view(self, u: Tensor, domain: Domain | None) -> View:
+        geometry = geometry_of(u, domain)
+        if not geometry.ordered:
+            raise ValueError(
+                f"a {self.kind} layer is examined by swapping what comes before or after a point, "
+                f"and a {geometry.name} has no order"
+            )
+        own = self._run(u, domain)  # [B, N, C]
+        usual = own.mean(0, keepdim=True)
+        kernel = self._contributions(u, domain, own, usual, PARTNERS)
+        batch, heads, length = kernel.shape[:3]
+        return View(
+            kernel=kernel,
+            values=u.new_ones(1, 1, length, 1).expand(batch, heads, -1, -1),
+            strength=u.new_ones(1, 1, 1).expand(batch, heads, length),
+            finish=lambda mixed: usual + mixed.squeeze(-1).transpose(1, 2),
+            places=places_of(geometry),
+            content_basis=torch.cat([u, torch.ones_like(u[..., :1])], -1),
+        )
+
+    def raw(self, u: Tensor, domain: Domain | None, order: Tensor) -> Tensor:
+        """Points change places for real."""
+        there = u[:, order.argsort()]
+        own = self._run(there, domain)
+        found = self._contributions(there, domain, own, own.mean(0, keepdim=True), 1)
+        moved = found[:, :, order][:, :, :, order]
+        return unseen(moved, order, causal=not self.looks_ahead(u, domain))
+
+    def normalised(self, raw: Tensor, u: Tensor, domain: Domain | None) -> Tensor:
+        return raw if self.looks_ahead(u, domain) else raw.tril()
+
+    def futures(self, u: Tensor, domain: Domain | None, donors: Tensor, cut: int) -> Tensor:
+        """Contributions of the points before the cut alone, with one partner."""
+        spliced = torch.cat([u[:, :cut], donors[:, cut:]], 1)
+        shown = self._shown(spliced, domain, range(cut + 1), 1)
+        return (shown[:-1] - shown[1:])[:, :, cut:].permute(1, 3, 2, 0)
+
+    def pasts(self, u: Tensor, domain: Domain | None, donors: Tensor, cut: int) -> Tensor:
+        """The same seen from the other end."""
+        spliced = torch.cat([donors[:, :cut], u[:, cut:]], 1).flip(1)
+        later = u.shape[1] - cut
+        shown = self._shown(spliced, domain, range(later + 1), 1, ahead=True)
+        return (shown[:-1] - shown[1:])[:, :, later:].permute(1, 3, 2, 0).flip(2, 3)
+
+    def looks_ahead(self, u: Tensor, domain: Domain | None) -> bool:
+        """Whether later points change earlier outputs."""
+        middle = u.shape[1] // 2
+        changed = torch.cat([u[:, :middle], torch.roll(u, 1, 0)[:, middle:]], 1)
+        own, other = self._run(u, domain)[:, :middle], self._run(changed, domain)[:, :middle]
+        return bool((own - other).abs().amax() > 1e-5 * own.abs().amax().clamp_min(1e-30))
+
+    def _contributions(self, u: Tensor, domain: Domain | None, own: Tensor, usual: Tensor, partners: int) -> Tensor:
+        """K, [B, C, N, N]."""
+        every = range(u.shape[1])
+        before = self._shown(u, domain, every, partners)  # [N, B, N, C]: own points from j on
+        kernel = _steps(before).permute(1, 3, 2, 0).tril(-1)
+        alone = own - kernel.sum(-1).transpose(1, 2)
+        if self.looks_ahead(u, domain):
+            after = self._shown(u.flip(1), domain, every, partners, ahead=True)
+            later = _steps(after).permute(1, 3, 2, 0).tril(-1).flip(2, 3)
+            kernel = kernel + later
+            alone = alone - later.sum(-1).transpose(1, 2)
+        return kernel + torch.diag_embed((alone - usual).transpose(1, 2))
+
+    def _shown(self, u: Tensor, domain: Domain | None, starts: range, partners: int, *, ahead: bool = False) -> Tensor:
+        """The outputs with own points from j on, for each j of `starts`: [J, B, N, C].
+
+        With `ahead`, u comes in reverse order and so do the outputs.
+        """
+        batch, length, dim = u.shape
+        index = torch.arange(length)
+        size = max(1, CHUNK // (batch * length * dim))
+        total: Tensor | None = None
+        for partner in range(1, partners + 1):
+            other, found = torch.roll(u, partner, 0), []
+            for part in torch.tensor(starts).split(size):
+                mixed = torch.where((index < part.unsqueeze(1))[:, None, :, None], other, u).flatten(0, 1)
+                outputs = self._run(mixed.flip(1) if ahead else mixed, _repeated(domain, len(part), batch))
+                found.append(torch.unflatten(outputs.flip(1) if ahead else outputs, 0, (len(part), batch)))
+            joint = torch.cat(found)
+            total = joint if total is None else total + joint
+        assert total is not None
+        return total / partners
+
+
+def _steps(shown: Tensor) -> Tensor:
+    """g_j - g_(j+1), [N, B, N, C]."""
+    return shown - torch.cat([shown[1:], shown[-1:]])
+
+
+def _repeated(domain: Domain | None, times: int, batch: int) -> Domain | None:
+    if domain is None or not domain.per_sample():
+        return domain
+    return domain.samples(torch.arange(batch).repeat(times))

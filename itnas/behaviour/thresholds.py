@@ -1,0 +1,36 @@
+"""What a verdict depends on beside the evidence; docs/verdicts.md shows how much each number matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Defaults are those of the validation."""
+
+    fidelity: float = 0.95  # what a replacement must keep to stand for the layer
+    floor: float = 0.05  # share of (intact - chance) that ablation must cost, or the layer does nothing
+    context: float = 0.02  # share of the output's variance that other points must account for, or it is pointwise
+    bounded: float = 0.25  # slope of log(1 + budget) on log N below which a budget is bounded
+    grows: float = 0.5  # and above which it grows
+    largest_share: float = 1 / 16  # a bounded state has at most max(largest_share N, smallest_bound) directions
+    smallest_bound: int = 2
+    head: float = 0.05  # share of a layer's output that a head must carry to have a say
+    part: float = 0.1  # what each part of a sum must add
+    imposed: float = 0.5  # share of untrained copies that must show a family for it to be imposed
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "smallest_bound":
+                if value < 0:
+                    raise ValueError(f"smallest_bound must not be negative, got {value}")
+            elif not 0 <= value <= 1:
+                raise ValueError(f"{field.name} must lie in 0 to 1, got {value}")
+        if self.bounded > self.grows:
+            raise ValueError(f"bounded <= grows must hold, got bounded={self.bounded}, grows={self.grows}")
+
+    def state_bound(self, length: int) -> int:
+        """The largest state that still counts as bounded at this length."""
+        return int(max(length * self.largest_share, self.smallest_bound))

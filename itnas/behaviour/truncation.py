@@ -1,0 +1,98 @@
+"""What crosses a cut through a kernel, in how many directions: the state that a recurrence would have to carry.
+
+At a cut t the rows after it see the points before it only through K[t:, :t]. A state of size r is a projection of that
+block on r directions of the past. The directions must serve every future, not the one that came: the rows of other
+futures, spliced behind the same past, are stacked with the own ones, and one set of directions is found for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+SWEEPS = 3  # of the subspace iteration
+SPARE = 4  # directions beyond those asked for, which make it converge
+
+Futures = Callable[[int], list[Float[Tensor, "batch heads late early"]]]
+
+
+@dataclass(frozen=True)
+class Directions:
+    """At every cut, orthonormal directions of the past in order of importance, [B, H, t, R]."""
+
+    cuts: tuple[int, ...]
+    found: tuple[Tensor, ...]
+    scale: Float[Tensor, "batch heads points"]  # what columns were multiplied by to be comparable
+
+    @property
+    def most(self) -> int:
+        return max((each.shape[-1] for each in self.found), default=0)
+
+    def reach(self, length: int) -> tuple[tuple[int, int, int], ...]:
+        """For each cut: its number, the cut, and the row at which the next one takes over."""
+        ends = (*self.cuts[1:], length)
+        return tuple((number, cut, end) for number, (cut, end) in enumerate(zip(self.cuts, ends, strict=True)))
+
+
+def cuts_of(length: int, number: int = 16) -> tuple[int, ...]:
+    """Cuts spread over all places, but in no rhythm: equal steps could miss pairs that repeat with the same period."""
+    spread = torch.linspace(1, length - 1, min(number, length - 1), dtype=torch.float64)
+    return tuple(spread.round().long().unique().tolist())
+
+
+def directions(
+    kernel: Float[Tensor, "batch heads points points"],
+    scale: Float[Tensor, "batch heads points"],
+    futures: Futures,
+    cuts: tuple[int, ...],
+    most: int,
+) -> Directions:
+    """Shared directions at every cut. O(N^2 r) for each stack of rows; all samples and heads at once.
+
+    Columns are scaled by what their values weigh in the output: a point that says nothing takes no room in the state.
+    """
+    scale = scale.clamp_min(1e-6 * scale.amax(-1, keepdim=True).clamp_min(1e-30))
+    found = []
+    generator = torch.Generator().manual_seed(0)
+    for cut in cuts:
+        rows = torch.cat([kernel[:, :, cut:, :cut], *futures(cut)], 2) * scale[:, :, None, :cut]
+        found.append(leading(rows, min(most, cut), generator))
+    return Directions(cuts, tuple(found), scale)
+
+
+def leading(
+    rows: Float[Tensor, "*batch rows columns"], count: int, generator: torch.Generator
+) -> Float[Tensor, "*batch columns count"]:
+    """The `count` leading right singular vectors, by subspace iteration (Halko et al., arXiv 0909.4061)."""
+    width = min(count + SPARE, rows.shape[-1])
+    basis = torch.randn(rows.shape[-1], width, generator=generator, dtype=rows.dtype).expand(*rows.shape[:-2], -1, -1)
+    for _ in range(SWEEPS):
+        basis = torch.linalg.qr(rows.mT @ (rows @ basis))[0]
+    # Rotate the subspace so that its first directions are the most important ones.
+    image = rows @ basis
+    # In float64: of columns that nearly vanish, float32 finds no eigenvectors.
+    gram = (image.mT @ image).double()
+    _, rotation = torch.linalg.eigh(gram)
+    found: Tensor = (basis @ rotation.flip(-1).to(basis.dtype))[..., :count]
+    return found
+
+
+def truncated(
+    kernel: Float[Tensor, "batch heads points points"], state: Directions, size: int
+) -> Float[Tensor, "batch heads points points"]:
+    """The kernel with `size` directions of what crosses each cut, and exact between cuts."""
+    found = kernel.clone()
+    for number, cut, end in state.reach(kernel.shape[-1]):
+        kept = state.found[number][..., :size]
+        block = kernel[:, :, cut:end, :cut] * state.scale[:, :, None, :cut]
+        found[:, :, cut:end, :cut] = (block @ kept) @ kept.mT / state.scale[:, :, None, :cut]
+    return found
+
+
+def flipped(kernel: Tensor) -> Tensor:
+    """Time reversed: what was the future of a point becomes its past."""
+    return kernel.flip(-1).flip(-2)

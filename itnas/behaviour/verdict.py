@@ -1,0 +1,88 @@
+"""The order in which evidence is read. This is the one place where a family is named.
+
+Growth needs several lengths; with one, trends are undecided, and what depends on them falls through to the next rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from itnas.behaviour.evidence import Evidence
+from itnas.behaviour.growth import Growth, growth
+from itnas.behaviour.thresholds import Thresholds
+
+MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A family, and what it was read from."""
+
+    family: str
+    reason: str
+    parts: tuple[str, ...] = ()
+    by_heads: bool = False  # whether it is the heads' verdicts that account for the layer
+
+
+@dataclass(frozen=True)
+class Trends:
+    """How budgets grow with the length."""
+
+    state: Growth | None
+    support: Growth | None
+    near: Growth | None  # of local replacements
+
+    @classmethod
+    def of(cls, by_length: Mapping[int, Evidence]) -> Trends:
+        def follow(family: str) -> Growth | None:
+            own = {length: each.needed(family) for length, each in by_length.items() if family in each.curves}
+            return growth(own) if own else None
+
+        return cls(follow("recurrence"), follow("convolution"), follow("local"))
+
+
+def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading:
+    """Name what a layer became, from its evidence at each length; the longest one counts, the others show growth."""
+    main, trends = by_length[max(by_length)], Trends.of(by_length)
+    enough = thresholds.fidelity
+
+    def holds(family: str) -> bool:
+        return main.value(family) >= enough
+
+    if not main.span.significant(thresholds.floor):
+        return Reading("none", "taking it out costs nothing that could be told from noise")
+    if (main.rho < thresholds.context and not main.functional) or holds("pointwise"):
+        return Reading("pointwise", "its diagonal keeps what it does")
+    support, state = main.needed("convolution"), main.needed("recurrence")
+    grows = trends.state is not None and trends.state.trend(thresholds) == "grows"
+    if support is not None:
+        if state is None or grows or support <= 2 * max(state, 1) * main.directions:
+            return Reading("convolution", f"content-free, and {support} offsets keep it")
+        return Reading("recurrence", f"content-free; {state} states keep what would take {support} offsets")
+    if state == 1 and not grows and not holds("attention"):
+        return Reading("recurrence", "one state that serves every future keeps it")
+    if holds("dense"):
+        return Reading("dense", "content-free, but different from place to place")
+    near = main.needed("local")
+    if near is not None and near <= max(main.length // 4, 2) and (not state or near - 1 <= state):
+        return Reading("local", f"the nearest {near} points keep it, and their contents count")
+    if holds("attention"):
+        return Reading("attention", "contents alone say who is looked at")
+    if holds("positional"):
+        return Reading("attention", "contents and a profile of the offset say who is looked at")
+    for family, gain in sorted(main.gains.items(), key=lambda each: -each[1]):
+        if gain > thresholds.part:
+            return Reading(MIXED, f"a sum of two mechanisms: {family}", tuple(family.split(" + ")))
+    if _bounded(trends.state, state, main.length, thresholds):
+        return Reading("recurrence", f"{state} states keep it, and no more at greater length")
+    return Reading(MIXED, "no single family keeps it")
+
+
+def _bounded(state: Growth | None, needed: int | None, length: int, thresholds: Thresholds) -> bool:
+    """Whether a state stays small. Of one or two directions the slope says nothing: from 1 to 2 is already steep."""
+    if needed is None or state is None:
+        return False
+    if needed <= thresholds.smallest_bound:
+        return True
+    return state.trend(thresholds) == "bounded" and needed <= thresholds.state_bound(length)
