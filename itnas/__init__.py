@@ -12,6 +12,7 @@ from itnas.version import __version__
 
 if TYPE_CHECKING:
     from itnas import recover
+    from itnas.behaviour import explain
     from itnas.entry import build, task, train
     from itnas.genome import Genome
     from itnas.operator import (
@@ -47,12 +48,19 @@ __all__ = [
     "Window",
     "__version__",
     "build",
+    "explain",
     "recover",
     "task",
     "train",
 ]
 
-_ELSEWHERE = {"Genome": "itnas.genome", "build": "itnas.entry", "task": "itnas.entry", "train": "itnas.entry"}
+_ELSEWHERE = {
+    "Genome": "itnas.genome",
+    "build": "itnas.entry",
+    "explain": "itnas.behaviour",
+    "task": "itnas.entry",
+    "train": "itnas.entry",
+}
 _HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", "recover")} | _ELSEWHERE
 
 

@@ -73,6 +73,8 @@ class Examination:
     def evidence(self, families: tuple[str, ...] | None = None) -> Evidence:
         """Curves of the families asked for, or of all that could matter."""
         wanted = tuple(FAMILIES) if families is None else families
+        if not self.judge.span.significant(self.thresholds.floor):
+            wanted = ()  # shares of nothing are no numbers
         curves = {}
         for family in wanted:
             if family not in SUMS:
@@ -80,8 +82,10 @@ class Examination:
                 if found is not None:
                     curves[family] = found
         gains: dict[str, float] = {}
-        if families is None and not any(
-            curve.points and curve.best.value >= self.thresholds.fidelity for curve in curves.values()
+        if (
+            families is None
+            and wanted
+            and not any(curve.points and curve.best.value >= self.thresholds.fidelity for curve in curves.values())
         ):
             gains = self._sums(curves)
         return Evidence(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench, tasks, train
+from itnas.cli import bench, explain, tasks, train
 
 app = typer.Typer(
     name="itnas",
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(train.train)
+app.command()(explain.explain)
 app.command()(tasks.tasks)
 app.add_typer(bench.app, name="bench")
 

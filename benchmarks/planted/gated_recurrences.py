@@ -1,0 +1,180 @@
+"""Recurrences whose contents decide what is kept.
+
+All have few states (at most N/16), and memories that are long beside their state and short beside N: a gate that never
+forgets would make a running sum, one that always does a short convolution.
+"""
+
+from __future__ import annotations
+
+import itnas
+import torch
+from itnas.genes import SelectiveSsm as SelectiveSsmGene
+from itnas.models.mixers import Placement
+from itnas.models.mixers.selective_ssm import SelectiveSsm
+from itnas.recover.weights import write
+from torch import Tensor, nn
+
+from .base import Dice, plants
+from .modules import Opaque, Walked, Walking
+from .streams import Inputs
+
+Drawn = tuple[nn.Module, Inputs]
+
+
+def gates(dice: Dice, count: int) -> Tensor:
+    """Biases of gates that keep 1 - 1/tau, tau = 6 to N/4."""
+    tau = torch.tensor([dice.log_uniform(6, dice.length / 4) for _ in range(count)])
+    return torch.log(tau - 1)
+
+
+def gru(dice: Dice) -> nn.GRU:
+    """2 or 3 units; inputs move the update gates by about 1."""
+    width, hidden = dice.integer(8, 12), dice.integer(2, 3)
+    found = nn.GRU(width, hidden, batch_first=True)
+    found.weight_ih_l0.copy_(torch.randn(3 * hidden, width) / width**0.5)
+    found.weight_hh_l0[: 2 * hidden] *= 0.5
+    found.bias_ih_l0[hidden : 2 * hidden] = gates(dice, hidden)
+    return found
+
+
+@plants("gru", "recurrence", slow=True)
+def torch_gru(dice: Dice) -> Drawn:
+    dice.span(shortest=64)
+    module = gru(dice)
+    return Walked(module), dice.inputs(module.input_size)
+
+
+@plants("recovered gru", "recurrence", slow=True)
+def recovered_gru(dice: Dice) -> Drawn:
+    dice.span(shortest=64)
+    module = gru(dice)
+    return itnas.recover.from_module(module), dice.inputs(module.input_size)
+
+
+@plants("closed-gate gru", "recurrence", slow=True)
+def closed_gate_gru(dice: Dice) -> Drawn:
+    """The update gate is all but closed (z < 0.01): what remembers is the candidate, tanh(w u + a h), a = 1 to 1.1.
+
+    To the kernel of the gates it looks pointwise. One state a unit.
+    """
+    dice.span(shortest=64)
+    width, hidden = dice.integer(8, 12), dice.integer(2, 4)
+    module = nn.GRU(width, hidden, batch_first=True)
+    for part in module.parameters():
+        part.zero_()
+    module.bias_ih_l0[:hidden] = 6.0
+    module.bias_ih_l0[hidden : 2 * hidden] = -6.0
+    module.weight_ih_l0[2 * hidden :] = dice.uniform(0.15, 0.3) * torch.randn(hidden, width) / width**0.5
+    module.weight_hh_l0[2 * hidden :] = torch.diag(1.0 + 0.1 * torch.rand(hidden))
+    return Walked(module), dice.inputs(width)
+
+
+@plants("lstm", "recurrence", slow=True)
+def lstm(dice: Dice) -> Drawn:
+    """One or two units: two to four states."""
+    dice.span(shortest=64)
+    width, hidden = dice.integer(8, 12), dice.integer(1, 2)
+    module = nn.LSTM(width, hidden, batch_first=True)
+    module.weight_ih_l0.copy_(torch.randn(4 * hidden, width) / width**0.5)
+    module.bias_ih_l0[hidden : 2 * hidden] = gates(dice, hidden)
+    layer = itnas.recover.from_module(module) if dice.coin() else Walked(module)
+    return layer, dice.inputs(width)
+
+
+@plants("elman latches", "recurrence", slow=True)
+def elman_latches(dice: Dice) -> Drawn:
+    """nn.RNN with units that hold themselves: tanh(w u + a h), a = 1 to 1.3, each one state, flipped by strong inputs."""
+    dice.span(shortest=64)
+    width, hidden = dice.integer(8, 12), dice.integer(2, 6)
+    module = nn.RNN(width, hidden, batch_first=True)
+    module.weight_ih_l0.copy_(dice.uniform(0.3, 0.6) * torch.randn(hidden, width) / width**0.5)
+    module.weight_hh_l0.copy_(torch.diag(1.0 + 0.3 * torch.rand(hidden)))
+    module.bias_ih_l0.zero_()
+    module.bias_hh_l0.zero_()
+    layer = itnas.recover.from_module(module) if dice.coin() else Walked(module)
+    return layer, dice.inputs(width)
+
+
+@plants("elman rotation", "recurrence", slow=True)
+def elman_rotation(dice: Dice) -> Drawn:
+    """nn.RNN turning in the plane, |W| = 1, small inputs: two states, damped by the tanh alone."""
+    dice.span(shortest=64)
+    width, turn = dice.integer(8, 12), torch.tensor(dice.uniform(0.2, 1.5))
+    module = nn.RNN(width, 2, batch_first=True)
+    module.weight_ih_l0.copy_(dice.uniform(0.1, 0.2) * torch.randn(2, width) / width**0.5)
+    module.weight_hh_l0.copy_(
+        torch.stack([torch.stack([turn.cos(), -turn.sin()]), torch.stack([turn.sin(), turn.cos()])])
+    )
+    module.bias_ih_l0.zero_()
+    module.bias_hh_l0.zero_()
+    return Walked(module), dice.inputs(width)
+
+
+@plants("selective scan", "recurrence")
+def selective_scan(dice: Dice) -> Drawn:
+    """1 or 2 states a channel; steps vary by a factor of about 4 with the content. With memories of at most N/4 points
+    places count, which keeps it apart from linear attention of rank 1 or 2."""
+    dice.span(longest=128)
+    width, state = dice.integer(8, 12), dice.integer(1, 2)
+    tau = torch.tensor([dice.log_uniform(4, dice.length / 6) for _ in range(width)])
+    # softplus(b + 1.5 x), x normal, has a mean of about 3 exp(b) for b well below 0.
+    rates = -torch.linspace(1, 2, state).expand(width, state).contiguous()
+    layer = itnas.recover.selective_scan(
+        rates,
+        1.5 * torch.randn(width, width) / width**0.5,
+        -torch.log(3 * tau),
+        torch.randn(state, width) / width**0.5,
+        torch.randn(state, width) / width**0.5,
+        torch.randn(width),
+    )
+    return layer, dice.inputs(width)
+
+
+@plants("selective mixer", "recurrence")
+def selective_mixer(dice: Dice) -> Drawn:
+    """The selective-ssm mixer, 4 channels with one state each, one clock and one tap beside the own one."""
+    dice.span(shortest=64, longest=128)
+    gene = SelectiveSsmGene(heads=1, state=1, expand=1, taps=2)
+    layer = SelectiveSsm(Placement(4, causal=True, position_dim=1), gene)
+    (scan,) = layer.scans
+    write(scan.delta_bias, -float(torch.log(torch.tensor(dice.log_uniform(8, dice.length / 4)))))  # type: ignore[arg-type]
+    write(scan.skip, 0.0)  # type: ignore[arg-type]
+    return layer, dice.inputs(4)
+
+
+@plants("learned clock", "recurrence")
+def learned_clock(dice: Dice) -> Drawn:
+    """exp(-(S_i - S_j)) with a clock that contents drive: one state a head, forgotten at the pace of the contents."""
+    dice.span(longest=128)
+    width, heads = dice.integer(8, 16), dice.integer(1, 4)
+    kernel = itnas.FactorisedKernel(rank=1, inputs=(), decay="clock")
+    layer = itnas.IntegralTransform(width, heads=heads, kernel=kernel, causal=True, pointwise=False)
+    assert layer.clock is not None
+    write(layer.clock.weight, 2.0 * torch.randn(heads, width) / width**0.5)
+    write(layer.clock.bias, -torch.log(torch.tensor([dice.log_uniform(20, dice.length) for _ in range(heads)])))
+    write(layer.kernel_module.rate, 1.0)  # type: ignore[arg-type]
+    return layer, dice.inputs(width)
+
+
+@plants("latch", "recurrence", slow=True)
+def latch(dice: Dice) -> Drawn:
+    """Flip-flop: the value of the last point that said "write" (one in four to ten), for as long as it takes."""
+    dice.span()
+    width, rare = dice.integer(8, 16), dice.uniform(0.7, 1.3)
+    inputs = dice.inputs(width)
+    ask, value = torch.randn(width), torch.randn(width, width) / width**0.5
+    level = rare * float((inputs(64) @ ask).std())
+
+    def step(h: Tensor, u: Tensor) -> Tensor:
+        return torch.where((u @ ask > level).unsqueeze(1), u @ value, h)
+
+    return Walking(step, width, width), inputs
+
+
+@plants("parity", "recurrence")
+def parity(dice: Dice) -> Drawn:
+    """The product of all signs so far: one state, and no sum of terms would do."""
+    dice.span()
+    width = dice.integer(8, 16)
+    ask, say = torch.randn(2, width)
+    return Opaque(lambda u: torch.sign(u @ ask).cumprod(1).unsqueeze(2) * say), dice.inputs(width)
