@@ -6,12 +6,13 @@ one state; at 0.7 at least a third of the output's variance is owed to who is pr
 
 from __future__ import annotations
 
-import itnas
 import torch
+from torch import nn
+
+import itnas
 from itnas.models.mixers import Placement
 from itnas.models.mixers.attention import Attention
-from itnas.recover.weights import mlp_kernel, write
-from torch import nn
+from itnas.recover.weights import factorised_kernel, mlp_kernel, write
 
 from .base import Dice, plants
 from .modules import Attending, Opaque
@@ -109,7 +110,7 @@ def mixer_attention(dice: Dice) -> Drawn:
 
 @plants("rotary attention", "attention")
 def rotary(dice: Dice) -> Drawn:
-    """Rotary positions, with the contents in the pairs of channels that turn by less than 1/4 of a circle over N.
+    """Rotary positions, with the contents in the pairs of channels that turn by less than half a radian over N.
 
     Contents in pairs that turn quickly would be found only at certain distances: content and place inseparable.
     """
@@ -118,7 +119,7 @@ def rotary(dice: Dice) -> Drawn:
     channels = 16 // layer.heads
     pairs = channels // 2
     rates = 10_000.0 ** -(torch.arange(pairs) / pairs)
-    kept = torch.where(rates * dice.length < 1.5, 1.0, 0.15).repeat(2).repeat(layer.heads)
+    kept = torch.where(rates * dice.length < 0.5, 1.0, 0.15).repeat(2).repeat(layer.heads)
     grown = (pairs / float((kept[:pairs] ** 4).sum())) ** 0.25
     layer.project.weight[:32] *= grown * kept.repeat(2).unsqueeze(1)
     return layer, dice.inputs(16)
@@ -132,7 +133,7 @@ def _mixer(dice: Dice, rotary: bool) -> Attention:
 
 @plants("linear attention", "attention")
 def linear_attention(dice: Dice) -> Drawn:
-    """elu + 1 features, 16 of them, of queries and keys of size 2 to 3: about a third of the weights' variance depends on
+    """elu + 1 features, 16 of them, of queries and keys of size 2 to 3: about a third of the variance depends on
     query and key together. The state is bounded (16 a head), but beyond N/16, and addressed by content."""
     dice.span(longest=128)
     size = dice.uniform(2, 3) / 4
@@ -142,10 +143,16 @@ def linear_attention(dice: Dice) -> Drawn:
 
 @plants("bilinear attention", "attention")
 def bilinear(dice: Dice) -> Drawn:
-    """sum_j (q_i . k_j) v_j with 16 channels of keys: linear attention without features, nothing but addressing."""
+    """sum_j (q_i . k_j) v_j with 16 channels of keys: linear attention without features, nothing but addressing.
+
+    Queries and keys are rotations of the input, so that all 16 states count; with fewer, a bounded state would be as
+    good a name.
+    """
     dice.span(longest=128)
     kernel = itnas.FactorisedKernel(rank=16, layers=0)
     layer = itnas.IntegralTransform(16, kernel=kernel, causal=dice.coin(), pointwise=dice.coin())
-    for factor in (layer.kernel_module.phi, layer.kernel_module.psi):  # type: ignore[union-attr]
-        write(factor.biases[0], 0.0)  # type: ignore[union-attr, index]
+    module = factorised_kernel(layer)
+    for factor in (module.phi, module.psi):
+        write(factor.content, nn.init.orthogonal_(torch.empty(16, 16)).unsqueeze(0))
+        write(factor.biases[0], 0.0)
     return layer, dice.inputs(16)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itnas
 import torch
+from torch import nn
+
+import itnas
 from itnas.models.mixers import Placement
 from itnas.models.mixers.convolution import Convolution
 from itnas.recover.hat import HAT, select_offsets
 from itnas.recover.weights import mlp_kernel, write, write_identity_out, write_identity_value
-from torch import nn
 
 from .base import Dice, plants
 from .modules import Opaque, Sliding, shifted

@@ -6,13 +6,15 @@ forgets would make a running sum, one that always does a short convolution.
 
 from __future__ import annotations
 
-import itnas
 import torch
+from torch import Tensor, nn
+
+import itnas
 from itnas.genes import SelectiveSsm as SelectiveSsmGene
 from itnas.models.mixers import Placement
 from itnas.models.mixers.selective_ssm import SelectiveSsm
+from itnas.recover.recurrence import Recurrence
 from itnas.recover.weights import write
-from torch import Tensor, nn
 
 from .base import Dice, plants
 from .modules import Opaque, Walked, Walking
@@ -31,10 +33,19 @@ def gru(dice: Dice) -> nn.GRU:
     """2 or 3 units; inputs move the update gates by about 1."""
     width, hidden = dice.integer(8, 12), dice.integer(2, 3)
     found = nn.GRU(width, hidden, batch_first=True)
-    found.weight_ih_l0.copy_(torch.randn(3 * hidden, width) / width**0.5)
-    found.weight_hh_l0[: 2 * hidden] *= 0.5
-    found.bias_ih_l0[hidden : 2 * hidden] = gates(dice, hidden)
+    own = dict(found.named_parameters())
+    own["weight_ih_l0"].copy_(torch.randn(3 * hidden, width) / width**0.5)
+    own["weight_hh_l0"][: 2 * hidden] *= 0.5
+    own["bias_ih_l0"][hidden : 2 * hidden] = gates(dice, hidden)
     return found
+
+
+def recovered(module: nn.RNN | nn.GRU | nn.LSTM) -> Recurrence:
+    """Evaluated point by point: thousands of spliced inputs are run, and iteration takes a hundred times as long."""
+    layer = itnas.recover.from_module(module)
+    assert isinstance(layer, Recurrence)
+    layer.method = "step"
+    return layer
 
 
 @plants("gru", "recurrence", slow=True)
@@ -48,7 +59,7 @@ def torch_gru(dice: Dice) -> Drawn:
 def recovered_gru(dice: Dice) -> Drawn:
     dice.span(shortest=64)
     module = gru(dice)
-    return itnas.recover.from_module(module), dice.inputs(module.input_size)
+    return recovered(module), dice.inputs(module.input_size)
 
 
 @plants("closed-gate gru", "recurrence", slow=True)
@@ -60,12 +71,13 @@ def closed_gate_gru(dice: Dice) -> Drawn:
     dice.span(shortest=64)
     width, hidden = dice.integer(8, 12), dice.integer(2, 4)
     module = nn.GRU(width, hidden, batch_first=True)
+    own = dict(module.named_parameters())
     for part in module.parameters():
         part.zero_()
-    module.bias_ih_l0[:hidden] = 6.0
-    module.bias_ih_l0[hidden : 2 * hidden] = -6.0
-    module.weight_ih_l0[2 * hidden :] = dice.uniform(0.15, 0.3) * torch.randn(hidden, width) / width**0.5
-    module.weight_hh_l0[2 * hidden :] = torch.diag(1.0 + 0.1 * torch.rand(hidden))
+    own["bias_ih_l0"][:hidden] = 6.0
+    own["bias_ih_l0"][hidden : 2 * hidden] = -6.0
+    own["weight_ih_l0"][2 * hidden :] = dice.uniform(0.15, 0.3) * torch.randn(hidden, width) / width**0.5
+    own["weight_hh_l0"][2 * hidden :] = torch.diag(1.0 + 0.1 * torch.rand(hidden))
     return Walked(module), dice.inputs(width)
 
 
@@ -75,23 +87,25 @@ def lstm(dice: Dice) -> Drawn:
     dice.span(shortest=64)
     width, hidden = dice.integer(8, 12), dice.integer(1, 2)
     module = nn.LSTM(width, hidden, batch_first=True)
-    module.weight_ih_l0.copy_(torch.randn(4 * hidden, width) / width**0.5)
-    module.bias_ih_l0[hidden : 2 * hidden] = gates(dice, hidden)
-    layer = itnas.recover.from_module(module) if dice.coin() else Walked(module)
+    own = dict(module.named_parameters())
+    own["weight_ih_l0"].copy_(torch.randn(4 * hidden, width) / width**0.5)
+    own["bias_ih_l0"][hidden : 2 * hidden] = gates(dice, hidden)
+    layer = recovered(module) if dice.coin() else Walked(module)
     return layer, dice.inputs(width)
 
 
 @plants("elman latches", "recurrence", slow=True)
 def elman_latches(dice: Dice) -> Drawn:
-    """nn.RNN with units that hold themselves: tanh(w u + a h), a = 1 to 1.3, each one state, flipped by strong inputs."""
+    """nn.RNN with units that hold themselves: tanh(w u + a h), a = 1 to 1.3, each one state, flipped by strong input."""
     dice.span(shortest=64)
     width, hidden = dice.integer(8, 12), dice.integer(2, 6)
     module = nn.RNN(width, hidden, batch_first=True)
-    module.weight_ih_l0.copy_(dice.uniform(0.3, 0.6) * torch.randn(hidden, width) / width**0.5)
-    module.weight_hh_l0.copy_(torch.diag(1.0 + 0.3 * torch.rand(hidden)))
-    module.bias_ih_l0.zero_()
-    module.bias_hh_l0.zero_()
-    layer = itnas.recover.from_module(module) if dice.coin() else Walked(module)
+    own = dict(module.named_parameters())
+    own["weight_ih_l0"].copy_(dice.uniform(0.3, 0.6) * torch.randn(hidden, width) / width**0.5)
+    own["weight_hh_l0"].copy_(torch.diag(1.0 + 0.3 * torch.rand(hidden)))
+    own["bias_ih_l0"].zero_()
+    own["bias_hh_l0"].zero_()
+    layer = recovered(module) if dice.coin() else Walked(module)
     return layer, dice.inputs(width)
 
 
@@ -101,20 +115,21 @@ def elman_rotation(dice: Dice) -> Drawn:
     dice.span(shortest=64)
     width, turn = dice.integer(8, 12), torch.tensor(dice.uniform(0.2, 1.5))
     module = nn.RNN(width, 2, batch_first=True)
-    module.weight_ih_l0.copy_(dice.uniform(0.1, 0.2) * torch.randn(2, width) / width**0.5)
-    module.weight_hh_l0.copy_(
+    own = dict(module.named_parameters())
+    own["weight_ih_l0"].copy_(dice.uniform(0.1, 0.2) * torch.randn(2, width) / width**0.5)
+    own["weight_hh_l0"].copy_(
         torch.stack([torch.stack([turn.cos(), -turn.sin()]), torch.stack([turn.sin(), turn.cos()])])
     )
-    module.bias_ih_l0.zero_()
-    module.bias_hh_l0.zero_()
+    own["bias_ih_l0"].zero_()
+    own["bias_hh_l0"].zero_()
     return Walked(module), dice.inputs(width)
 
 
 @plants("selective scan", "recurrence")
 def selective_scan(dice: Dice) -> Drawn:
-    """1 or 2 states a channel; steps vary by a factor of about 4 with the content. With memories of at most N/4 points
+    """1 or 2 states a channel; steps vary by a factor of about 4 with the content. With memories of at most N/6 points
     places count, which keeps it apart from linear attention of rank 1 or 2."""
-    dice.span(longest=128)
+    dice.span()
     width, state = dice.integer(8, 12), dice.integer(1, 2)
     tau = torch.tensor([dice.log_uniform(4, dice.length / 6) for _ in range(width)])
     # softplus(b + 1.5 x), x normal, has a mean of about 3 exp(b) for b well below 0.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 
-import itnas
 import torch
-from itnas.recover.weights import factorised_kernel, write
 from torch import Tensor, nn
+
+import itnas
+from itnas.recover.weights import factorised_kernel, write
 
 from .base import Dice, plants
 from .modules import BothWays, Walking

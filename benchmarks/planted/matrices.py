@@ -1,16 +1,17 @@
 """Dense mixing: content-free, different from place to place, and of a rank that grows with the length.
 
-A Green's function such as min(i, j) would be a recurrence of one state each way; these have as many as there are points.
+A Green's function such as min(i, j) would be a recurrence of one state each way; these have as many as points.
 """
 
 from __future__ import annotations
 
 import math
 
-import itnas
 import torch
-from itnas.recover.weights import mlp_kernel, write
 from torch import Tensor, nn
+
+import itnas
+from itnas.recover.weights import mlp_kernel, write
 
 from .base import Dice, plants
 from .modules import Matrix

@@ -6,12 +6,13 @@ register of one, as much a recurrence as it is local.
 
 from __future__ import annotations
 
-import itnas
 import torch
+from torch import Tensor, nn
+
+import itnas
 from itnas.models.mixers import Placement
 from itnas.models.mixers.gated_convolution import GatedConvolution
 from itnas.recover.weights import write
-from torch import Tensor, nn
 
 from .attentions import biased
 from .base import Dice, plants

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itnas
 import torch
-from itnas.recover.weights import write
 from torch import nn
+
+import itnas
+from itnas.recover.weights import write
 
 from .base import Dice, plants
 from .modules import Opaque, Walked
@@ -70,8 +71,9 @@ def forgetful_gru(dice: Dice) -> Drawn:
     """The update gate lets everything in (z < 1e-4), and candidates do not read the state: no memory at all."""
     dice.span(longest=64)
     gru = nn.GRU(12, 6, batch_first=True)
-    gru.weight_hh_l0.zero_()
-    gru.bias_hh_l0.zero_()
-    gru.weight_ih_l0[6:12] *= 0.1
-    gru.bias_ih_l0[6:12] = -12.0
+    own = dict(gru.named_parameters())
+    own["weight_hh_l0"].zero_()
+    own["bias_hh_l0"].zero_()
+    own["weight_ih_l0"][6:12] *= 0.1
+    own["bias_ih_l0"][6:12] = -12.0
     return Walked(gru), dice.inputs(12)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import itnas
 import torch
-from itnas.recover.weights import mlp_kernel, write
 from torch import Tensor, nn
 
-from .attentions import KEYS, SHARP, multihead
+import itnas
+from itnas.operator.kernel import MLPKernelModule
+from itnas.recover.weights import mlp_kernel, write
+
+from .attentions import SHARP, multihead
 from .base import Dice, plants, power
 from .gated_recurrences import selective_scan
 from .linear_recurrences import memories, state_space
@@ -15,6 +17,8 @@ from .modules import Added, Attending
 from .streams import Inputs
 
 Drawn = tuple[nn.Module, Inputs]
+# As many keys as channels, all of the same size: the state of attention is beyond N/16.
+WIDTH = 16
 ATTENTION_AND_CONVOLUTION = ("attention", "convolution")
 ATTENTION_AND_RECURRENCE = ("attention", "recurrence")
 
@@ -29,20 +33,28 @@ def added(dice: Dice, first: nn.Module, second: nn.Module, inputs: Inputs) -> Dr
     return Added(first, second, balanced(dice, first, second, inputs)), inputs
 
 
-def hats(causal: bool, width: int) -> itnas.IntegralTransform:
+def hats(causal: bool) -> itnas.IntegralTransform:
     """One kernel of six relus: q . k by the first two, hats of the offset by the others; all output weights are 0.
 
-    hat(x) = relu(x + 1) - 2 relu(x) + relu(x - 1) of neighbouring offsets share their relus: four make any kernel of the
-    offsets first + 1 and first + 2, for the whole kernel is linear between the corners.
+    hat(x) = relu(x + 1) - 2 relu(x) + relu(x - 1) of neighbouring offsets share their relus: four make any kernel of
+    the offsets first + 1 and first + 2, for the whole kernel is linear between the corners.
     """
-    kernel = itnas.MLPKernel(hidden=6, layers=1, activation="relu", features=("offset", "product"), position_dim=1)
-    layer = itnas.IntegralTransform(width, kernel=kernel, causal=causal, pointwise=False, bias=False)
+    kernel = itnas.MLPKernel(
+        hidden=6, layers=1, activation="relu", features=("offset", "product"), product_dim=WIDTH, position_dim=1
+    )
+    layer = itnas.IntegralTransform(WIDTH, kernel=kernel, causal=causal, pointwise=False, bias=False)
     module = mlp_kernel(layer)
     write(module.product, torch.tensor([1.0, -1.0, 0, 0, 0, 0]).view(1, 1, 6))
-    write(module.query, torch.randn_like(module.query) / width**0.5)  # type: ignore[arg-type]
-    write(module.key, torch.randn_like(module.key) / width**0.5)  # type: ignore[arg-type]
+    rotate(module)
     write(module.offset, torch.tensor([0, 0, 1.0, 1, 1, 1]).view(1, 6, 1))
     return layer
+
+
+def rotate(module: MLPKernelModule) -> None:
+    """Queries and keys are rotations of the input."""
+    heads = module.heads
+    for part in (module.query, module.key):
+        write(part, torch.stack([nn.init.orthogonal_(torch.empty(WIDTH, WIDTH)) for _ in range(heads)]))
 
 
 @plants("bilinear attention + convolution", "mixed", parts=ATTENTION_AND_CONVOLUTION)
@@ -50,7 +62,7 @@ def one_kernel_convolution(dice: Dice) -> Drawn:
     """One head with the kernel q . k + c(i - j); c has two taps, next to each other, up to 3 places away."""
     dice.span()
     width, causal = dice.integer(10, 16), dice.coin()
-    layer, inputs = hats(causal, width), dice.inputs(width)
+    layer, inputs = hats(causal), dice.inputs(WIDTH)
     first = dice.integer(-1, 2) if causal else dice.integer(-3, 2)
     near, far = dice.uniform(0.6, 1.4), dice.uniform(0.6, 1.4) * (1 if dice.coin() else -1)
     corners = torch.tensor([near, far - 2 * near, near - 2 * far, far])
@@ -72,12 +84,8 @@ def one_kernel_convolution(dice: Dice) -> Drawn:
 def one_kernel_recurrence(dice: Dice) -> Drawn:
     """One head with the kernel q . k + exp(-(i - j) / tau) cos(w (i - j) + b), tau = 8 to N/2."""
     dice.span()
-    width = dice.integer(10, 16)
-    layer, inputs = _waves_and_product(width, 1), dice.inputs(width)
+    layer, inputs = _waves_and_product(1), dice.inputs(WIDTH)
     module = mlp_kernel(layer)
-    waves, product = module.waves, module.product
-    assert waves is not None
-    assert product is not None
     write(module.damping, 1 / memories(dice, 1).view(1, 1, 1))
     write(module.frequency, dice.coin() * dice.uniform(0.3, 2.0))
     phase = torch.randn(2)
@@ -89,8 +97,7 @@ def one_kernel_recurrence(dice: Dice) -> Drawn:
 def heads_recurrence(dice: Dice) -> Drawn:
     """Two heads: q . k, and exp(-(i - j) / tau)."""
     dice.span()
-    width = dice.integer(10, 16)
-    layer, inputs = _waves_and_product(width, 2), dice.inputs(width)
+    layer, inputs = _waves_and_product(2), dice.inputs(WIDTH)
     module = mlp_kernel(layer)
     write(module.damping, (1 / memories(dice, 2)).view(2, 1, 1))
     write(module.frequency, 0.0)
@@ -100,20 +107,19 @@ def heads_recurrence(dice: Dice) -> Drawn:
     return layer, inputs
 
 
-def _waves_and_product(width: int, heads: int) -> itnas.IntegralTransform:
+def _waves_and_product(heads: int) -> itnas.IntegralTransform:
     kernel = itnas.MLPKernel(
         layers=0,
         features=("product", "fourier"),
-        product_dim=KEYS,
+        product_dim=WIDTH,
         fourier="learned",
         damped=True,
         frequencies=1,
         position_dim=1,
     )
-    layer = itnas.IntegralTransform(width, heads=heads, kernel=kernel, causal=True, pointwise=False, bias=False)
+    layer = itnas.IntegralTransform(WIDTH, heads=heads, kernel=kernel, causal=True, pointwise=False, bias=False)
     module = mlp_kernel(layer)
-    write(module.query, torch.randn_like(module.query) / width**0.5)  # type: ignore[arg-type]
-    write(module.key, torch.randn_like(module.key) / width**0.5)  # type: ignore[arg-type]
+    rotate(module)
     return layer
 
 
@@ -133,10 +139,12 @@ def _split(dice: Dice, layer: itnas.IntegralTransform, inputs: Inputs, waves: Te
 def heads_convolution(dice: Dice) -> Drawn:
     """Two heads without softmax: q . k, and one tap 1 to 3 places back."""
     dice.span()
-    width = dice.integer(10, 16)
-    kernel = itnas.MLPKernel(hidden=5, layers=1, activation="relu", features=("offset", "product"), position_dim=1)
-    layer = itnas.IntegralTransform(width, heads=2, kernel=kernel, causal=True, pointwise=False, bias=False)
-    inputs, module, tap = dice.inputs(width), mlp_kernel(layer), dice.integer(1, 3)
+    kernel = itnas.MLPKernel(
+        hidden=5, layers=1, activation="relu", features=("offset", "product"), product_dim=WIDTH, position_dim=1
+    )
+    layer = itnas.IntegralTransform(WIDTH, heads=2, kernel=kernel, causal=True, pointwise=False, bias=False)
+    inputs, module, tap = dice.inputs(WIDTH), mlp_kernel(layer), dice.integer(1, 3)
+    rotate(module)
     write(module.product, torch.tensor([1.0, -1.0, 0, 0, 0]).expand(2, 1, 5))
     write(module.offset, torch.tensor([0, 0, 1.0, 1, 1]).view(1, 5, 1).expand(2, 5, 1))
     write(module.bias, torch.tensor([0, 0, 1.0 - tap, -1.0 * tap, -1.0 - tap]).expand(2, 5))

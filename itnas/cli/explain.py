@@ -222,7 +222,9 @@ def _show(console: Console, folder: TrainedFolder, member: Member, found: Explan
         _say(console, _heading(layer, several=False), style="bold")
         _say(console, layer.sentence())
         _table(console, [_verdict_row(each) for each in (layer, *layer.heads)])
-        families = [name for name in layer.fidelity if name != "none" and " + " not in name]
+        # Of a layer that does nothing only the heads were asked.
+        asked = dict.fromkeys(name for each in (layer, *layer.heads) for name in each.fidelity)
+        families = [name for name in asked if name != "none" and " + " not in name]
         _table(console, [_fidelity_row(each, families) for each in (layer, *layer.heads)])
         sums = [f"{name} {_share(value)}" for name, value in layer.fidelity.items() if " + " in name]
         if sums:
@@ -244,6 +246,8 @@ def _table(console: Console, rows: Sequence[Mapping[str, str]]) -> None:
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     shown = [name for name in rows[0] if any(row[name] for row in rows)]
+    if len(shown) < 2:
+        return
     for name in shown:
         left, wraps = name in ("verdict", "fidelity", "family"), name.startswith("state")
         table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not wraps)

@@ -224,11 +224,12 @@ def draw(info: Explained) -> go.Figure:
         heading = [f"<b>{line}</b>" for line in _lines_of(panel.heading, LINE - 8)]
         page.text([*heading, *_lines_of(panel.sentence, LINE)])
         _draw_kernels(page, panel)
-        widths = (0.6, 0.26) if panel.lengths else (1.0,)
-        cells = page.row(widths, height=190, below=54)
-        _draw_lines(page, cells[0], panel.lines, families, info.enough)
-        if panel.lengths:
-            _draw_states(page, cells[1], panel)
+        # A layer that does nothing has no evidence to show.
+        if panel.lines:
+            cells = page.row((0.6, 0.26) if panel.lengths else (1.0,), height=190, below=54)
+            _draw_lines(page, cells[0], panel.lines, families, info.enough)
+            if panel.lengths:
+                _draw_states(page, cells[1], panel)
     return page.figure()
 
 

@@ -238,8 +238,9 @@ DOMAINS = {
 @pytest.mark.parametrize("normaliser", ["softmax", "none"])
 def test_every_domain(name: str, normaliser: str) -> None:
     domain, n = DOMAINS[name]
-    features = ("product",) if domain is not None and "graph" in name or name == "set" else ("product", "distance")
-    axes = 0 if features == ("product",) else geometry_of(torch.zeros(B, n, 1), domain).axes
+    placeless = name in ("graph", "graphs", "set")
+    features = ("product",) if placeless else ("product", "distance")
+    axes = 0 if placeless else geometry_of(torch.zeros(B, n, 1), domain).axes
     kernel = itnas.MLPKernel(features=features, position_dim=axes) if axes else itnas.MLPKernel(features=features)
     layer = itnas.IntegralTransform(6, heads=2, kernel=kernel, normaliser=normaliser)
     u = torch.randn(B, n, 6)
