@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -51,7 +52,7 @@ class Dice:
         return bool(torch.rand(()) < 0.5)
 
     def log_uniform(self, low: float, high: float) -> float:
-        return low * (high / low) ** float(torch.rand(()))
+        return math.exp(self.uniform(math.log(low), math.log(high)))
 
     def span(self, shortest: int = 32, longest: int = 64) -> int:
         """The longest length at which the layer will be looked at."""

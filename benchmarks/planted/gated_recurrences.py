@@ -96,7 +96,7 @@ def lstm(dice: Dice) -> Drawn:
 
 @plants("elman latches", "recurrence", slow=True)
 def elman_latches(dice: Dice) -> Drawn:
-    """nn.RNN with units that hold themselves: tanh(w u + a h), a = 1 to 1.3, each one state, flipped by strong input."""
+    """nn.RNN with units that latch: tanh(w u + a h), a = 1 to 1.3, each one state, flipped by large input."""
     dice.span(shortest=64)
     width, hidden = dice.integer(8, 12), dice.integer(2, 6)
     module = nn.RNN(width, hidden, batch_first=True)

@@ -80,9 +80,10 @@ def fourier_mixing(dice: Dice) -> Drawn:
 
 
 def _noise(seed: int, n: int) -> Tensor:
-    return torch.randn(n, n, generator=torch.Generator().manual_seed(seed + n)) / n**0.5
+    noise = torch.randn(n, n, generator=torch.Generator().manual_seed(seed + n))
+    return noise / math.sqrt(n)
 
 
 def _cosines(n: int) -> Tensor:
     place = torch.arange(n) + 0.5
-    return (math.pi / n * torch.outer(torch.arange(n).float(), place)).cos() * (2 / n) ** 0.5
+    return (math.pi / n * torch.outer(torch.arange(n).float(), place)).cos() * math.sqrt(2 / n)

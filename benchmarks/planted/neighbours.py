@@ -50,7 +50,8 @@ def opaque_gated(dice: Dice) -> Drawn:
 
     def mix(u: Tensor) -> Tensor:
         back = [shifted(u, offset + 1) @ tap for offset, tap in enumerate(taps)]
-        return (u @ gate) * sum(back[1:], back[0])
+        mixed: Tensor = (u @ gate) * sum(back[1:], back[0])
+        return mixed
 
     return Opaque(mix), dice.inputs(width)
 

@@ -41,11 +41,11 @@ class Outcome:
 
 def examine(planted: Planted) -> Outcome:
     """One layer, and its inputs, cross-examined; a planted layer that breaks `explain` is misnamed too."""
-    start = time.process_time()
+    start, parts, evidence = time.process_time(), tuple[str, ...](), dict[str, Any]()
     try:
         (verdict,) = explain(planted.layer, planted.inputs, lengths=planted.lengths, copies=0).layers
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
-        named, parts, reason, evidence = BROKEN, (), f"{type(error).__name__}: {error}", {}
+        named, reason = BROKEN, f"{type(error).__name__}: {error}"
     else:
         named, parts, reason = verdict.family, tuple(sorted(verdict.parts)), verdict.reading.reason
         evidence = _evidence(verdict)

@@ -1,7 +1,7 @@
 """Recall: what was bound to a key is asked for later. Attention, for all that is bound must be kept until then.
 
 A point of the inputs says key, query and value, in channels of their own. K = relu(q . k - 0.6) / 0.4 of unit vectors
-is 1 where the keys are the same and 0 nearly everywhere else (random ones of 16 channels exceed 0.6 in 1 % of the cases).
+is 1 where the keys are the same and 0 nearly everywhere else (random ones of 16 channels exceed 0.6 in 1 % of cases).
 """
 
 from __future__ import annotations

@@ -59,11 +59,12 @@ def rotate(module: MLPKernelModule) -> None:
 
 @plants("bilinear attention + convolution", "mixed", parts=ATTENTION_AND_CONVOLUTION)
 def one_kernel_convolution(dice: Dice) -> Drawn:
-    """One head with the kernel q . k + c(i - j); c has two taps, next to each other, up to 3 places away."""
+    """One head with the kernel q . k + c(i - j); c has two taps, next to each other, 1 to 4 places away."""
     dice.span()
-    width, causal = dice.integer(10, 16), dice.coin()
+    causal = dice.coin()
     layer, inputs = hats(causal), dice.inputs(WIDTH)
-    first = dice.integer(-1, 2) if causal else dice.integer(-3, 2)
+    # No tap at the own point, which is not context.
+    first = dice.integer(0, 2) if causal or dice.coin() else dice.integer(-5, -3)
     near, far = dice.uniform(0.6, 1.4), dice.uniform(0.6, 1.4) * (1 if dice.coin() else -1)
     corners = torch.tensor([near, far - 2 * near, near - 2 * far, far])
     module = mlp_kernel(layer)
@@ -162,11 +163,12 @@ def heads_convolution(dice: Dice) -> Drawn:
 
 @plants("softmax attention + convolution", "mixed", parts=ATTENTION_AND_CONVOLUTION)
 def softmax_and_convolution(dice: Dice) -> Drawn:
-    """Two modules added up, examined by interventions alone."""
+    """Two modules added up, examined by interventions alone; the convolution has no tap at the own point."""
     dice.span()
-    attention = Attending(multihead(dice, SHARP), causal=True)
-    convolution = itnas.recover.from_module(nn.Conv1d(16, 16, dice.integer(2, 4), bias=False), causal=True)
-    return added(dice, attention, convolution, dice.inputs(16))
+    taps = nn.Conv1d(WIDTH, WIDTH, dice.integer(2, 4), bias=False)
+    taps.weight[..., -1] = 0
+    convolution = itnas.recover.from_module(taps, causal=True)
+    return added(dice, Attending(multihead(dice, SHARP), causal=True), convolution, dice.inputs(WIDTH))
 
 
 @plants("softmax attention + exponentials", "mixed", parts=ATTENTION_AND_RECURRENCE)

@@ -36,6 +36,12 @@ def reference(as_json: AsJson = False, only: Only = None, quick: Quick = False, 
     _run("reference", as_json, only, quick, out)
 
 
+@app.command()
+def behaviour(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
+    """Verdicts on planted layers, whose behaviour is known (half an hour)."""
+    _run("behaviour", as_json, only, quick, out)
+
+
 def _run(name: str, as_json: bool, only: list[str] | None, quick: bool, out: Path | None) -> None:
     """Measure, show, and write; sections that were not run keep what the file says of them."""
     from itnas.files import write_atomically
