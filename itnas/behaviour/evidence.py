@@ -16,6 +16,8 @@ from itnas.behaviour.thresholds import Thresholds
 
 # What a state that crosses cuts must be worth, beside what the points between cuts say, to be measured at all.
 CROSSING = 0.005
+# Fidelity of a layer that is shown all it looks at, rounding allowed for.
+COMPACT = 1 - 1e-6
 # Families whose sums are only looked at where no single family suffices.
 SUMS = ("attention + convolution", "attention + recurrence")
 # What is followed over lengths.
@@ -32,6 +34,7 @@ class Evidence:
     functional: bool  # judged by a score, not by the layer's output
     directions: int  # 1 where points look back only, 2 where they also look ahead
     curves: Mapping[str, Curve]
+    compact: bool = False  # whether nothing at all is lost when a layer sees twice as far as it needs
     offsets: tuple[int, ...] = ()  # that the convolution needs, or all it has
     gains: Mapping[str, float] = field(default_factory=dict)  # what each part adds to a sum that suffices
 
@@ -95,6 +98,7 @@ class Examination:
             functional=self.judge.functional,
             directions=2 if self.scene.looks_ahead else 1,
             curves=curves,
+            compact=self._compact(curves),
             offsets=self._offsets(curves),
             gains=gains,
         )
@@ -142,6 +146,14 @@ class Examination:
             enough,
         )
         return Curve(((0, Fidelity(0.0, 0.0, 0.0)), *curve.points), curve.needed)
+
+    def _compact(self, curves: Mapping[str, Curve]) -> bool:
+        """Exactly nothing lost: a window ends, a fading memory does not. A score cannot tell, for it saturates."""
+        needed = curves["local"].needed if "local" in curves else None
+        local = self.fit("local")
+        if needed is None or local is None or self.judge.functional:
+            return False
+        return self.measure(local.kernel(self.scene, 2 * needed)).value >= COMPACT
 
     def _sums(self, curves: dict[str, Curve]) -> dict[str, float]:
         """Try sums of two mechanisms; what the weaker part adds, for those that suffice."""

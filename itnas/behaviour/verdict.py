@@ -60,12 +60,16 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         if state is None or grows or support <= 2 * max(state, 1) * main.directions:
             return Reading("convolution", f"content-free, and {support} offsets keep it")
         return Reading("recurrence", f"content-free; {state} states keep what would take {support} offsets")
-    if state == 1 and not grows and not holds("attention"):
+    near = main.needed("local")
+    small = near is not None and near <= max(main.length // 4, 2)
+    if small and main.compact:
+        return Reading("local", f"nothing beyond the nearest {near} points or so counts, and contents do")
+    # A state of one number that contents address is attention; one that all points share alike is none.
+    if state == 1 and not grows and (holds("dense") or not holds("attention")):
         return Reading("recurrence", "one state that serves every future keeps it")
     if holds("dense"):
         return Reading("dense", "content-free, but different from place to place")
-    near = main.needed("local")
-    if near is not None and near <= max(main.length // 4, 2) and (not state or near - 1 <= state):
+    if near is not None and small and (not state or near - 1 <= state):
         return Reading("local", f"the nearest {near} points keep it, and their contents count")
     if holds("attention"):
         return Reading("attention", "contents alone say who is looked at")

@@ -44,16 +44,41 @@ def class_means(scene: Scene, entries: Tensor) -> Tensor:
 
 def offset_maps(scene: Scene) -> Tensor:
     """For each offset, the linear map from a point's features to its contributions: [2 N - 1, P, H]."""
-    kernel, basis = scene.kernel, scene.view.content_basis
+    kernel, contrast, basis = scene.kernel, scene.view.contrast, scene.view.content_basis
+    assert contrast is not None
     assert basis is not None
     length = kernel.shape[-1]
     found = []
     for offset in range(1 - length, length):
         # i - j = offset, so j runs over the points that have an i.
-        x = basis[:, max(0, -offset) : length - max(0, offset)]
+        x = contrast[:, max(0, -offset) : length - max(0, offset)]
         y = kernel.diagonal(-offset, dim1=-2, dim2=-1).transpose(1, 2)  # [B, J, H]
         found.append(least_squares(x.flatten(0, 1), y.flatten(0, 1)))
-    return torch.stack(found)
+    maps = torch.stack(found)
+    maps[length - 1] = 0
+    left = unexplained(scene, contributions(maps, basis))
+    maps[length - 1] = least_squares(basis.flatten(0, 1), left.flatten(0, 1))
+    return maps
+
+
+def contributions(maps: Tensor, basis: Tensor) -> Tensor:
+    """The kernel [B, H, N, N] that maps [2 N - 1, P, H] make of features [B, N, P]."""
+    length = basis.shape[1]
+    found = basis.new_zeros(basis.shape[0], maps.shape[2], length, length)
+    for offset in range(1 - length, length):
+        x = basis[:, max(0, -offset) : length - max(0, offset)]
+        found.diagonal(-offset, dim1=-2, dim2=-1).copy_((x @ maps[offset + length - 1]).transpose(1, 2))
+    return found
+
+
+def unexplained(scene: Scene, kernel: Tensor) -> Tensor:
+    """What a kernel without diagonal leaves for the points themselves to say, [B, N, H].
+
+    A point's own contribution is measured among another sample's points, whose chatter others' contributions take back
+    again; as a remainder it is free of it.
+    """
+    view = scene.view
+    return scene.output - view.output(kernel)
 
 
 def least_squares(x: Tensor, y: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
-from itnas.behaviour.replacements.content_free import class_means, of_classes, offset_maps
+from itnas.behaviour.replacements.content_free import class_means, contributions, of_classes, offset_maps
 from itnas.behaviour.scene import Scene
 
 
@@ -47,18 +47,11 @@ class Convolution(Replacement):
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         kept = self.ranked[:budget]
         if self.maps is not None:
-            return self._contributions(scene, kept)
+            basis = scene.view.content_basis
+            assert basis is not None
+            maps = torch.zeros_like(self.maps)
+            maps[kept] = self.maps[kept]
+            return contributions(maps, basis)
         profile = torch.zeros_like(self.profile)
         profile[:, kept] = self.profile[:, kept]
         return of_classes(profile, scene.view.places).expand(scene.kernel.shape[0], -1, -1, -1)
-
-    def _contributions(self, scene: Scene, kept: Tensor) -> Tensor:
-        basis, length = scene.view.content_basis, scene.inputs.length
-        assert basis is not None
-        assert self.maps is not None
-        found = torch.zeros_like(scene.kernel)
-        for each in kept.tolist():
-            offset = each - length + 1
-            x = basis[:, max(0, -offset) : length - max(0, offset)]
-            found.diagonal(-offset, dim1=-2, dim2=-1).copy_((x @ self.maps[each]).transpose(1, 2))
-        return found

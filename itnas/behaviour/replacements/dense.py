@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
-from itnas.behaviour.replacements.content_free import least_squares
+from itnas.behaviour.replacements.content_free import least_squares, unexplained
 from itnas.behaviour.scene import Scene
 
 
@@ -27,13 +27,24 @@ class Dense(Replacement):
         if view.content_basis is None:
             self.matrix = view.kernel.mean(0, keepdim=True)
         else:
-            x = view.content_basis.transpose(0, 1)  # [N, B, P]
-            self.maps = least_squares(x, view.kernel.permute(3, 0, 1, 2).flatten(2))  # [N, P, H N]
+            assert view.contrast is not None
+            heads, length = view.kernel.shape[1:3]
+            # [N, B, P] -> [N, P, H N]
+            maps = least_squares(view.contrast.transpose(0, 1), view.kernel.permute(3, 0, 1, 2).flatten(2))
+            own = torch.arange(length)
+            split = torch.unflatten(maps, 2, (heads, length))
+            split[own, :, :, own] = 0
+            left = unexplained(reference, self._contributions(split.flatten(2), view.content_basis))
+            split[own, :, :, own] = least_squares(view.content_basis.transpose(0, 1), left.transpose(0, 1))
+            self.maps = split.flatten(2)
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         if self.maps is None:
             return self.matrix.expand(scene.kernel.shape[0], -1, -1, -1)
         basis = scene.view.content_basis
         assert basis is not None
-        found = torch.unflatten(torch.einsum("bjp,jpk->bjk", basis, self.maps), 2, (-1, basis.shape[1]))
+        return self._contributions(self.maps, basis)
+
+    def _contributions(self, maps: Tensor, basis: Tensor) -> Tensor:
+        found = torch.unflatten(torch.einsum("bjp,jpk->bjk", basis, maps), 2, (-1, basis.shape[1]))
         return found.permute(0, 2, 3, 1)

@@ -21,7 +21,7 @@ class View:
 
     `content_basis`: what a map from a point's input to its share of K may read, [B, N, P]. None where the values
     carry the content, so that a content-free K is constant; layers without values of their own have V = 1, and their
-    content-free K is linear in the input.
+    content-free K is linear in the input. `contrast`: the basis minus that of the points it was swapped with.
     """
 
     kernel: Float[Tensor, "batch heads points points"]
@@ -30,6 +30,7 @@ class View:
     finish: Callable[[Tensor], Tensor]  # [B, H, N, D] -> [B, N, C]
     places: Places
     content_basis: Float[Tensor, "batch points features"] | None = None
+    contrast: Float[Tensor, "batch points features"] | None = None  # what the basis was when K was measured
 
     def output(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, "batch points out"]:
         """What the layer would say with this kernel in place of its own."""

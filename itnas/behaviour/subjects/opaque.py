@@ -56,7 +56,8 @@ class OpaqueSubject(Subject):
             strength=u.new_ones(1, 1, 1).expand(batch, heads, length),
             finish=lambda mixed: usual + mixed.squeeze(-1).transpose(1, 2),
             places=places_of(geometry),
-            content_basis=torch.cat([u, torch.ones_like(u[..., :1])], -1),
+            content_basis=u - u.mean(0, keepdim=True),
+            contrast=u - sum((torch.roll(u, partner, 0) for partner in range(1, PARTNERS + 1)), 0 * u) / PARTNERS,
         )
 
     def raw(self, u: Tensor, domain: Domain | None, order: Tensor) -> Tensor:
