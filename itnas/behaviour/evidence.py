@@ -20,6 +20,8 @@ CROSSING = 0.005
 COMPACT = 1 - 1e-6
 # Families whose sums are only looked at where no single family suffices.
 SUMS = ("attention + convolution", "attention + recurrence")
+# Families that keep everything if only their budget is large enough.
+ALWAYS = ("local", "recurrence")
 # What is followed over lengths.
 GROWING = ("convolution", "local", "recurrence")
 
@@ -85,11 +87,7 @@ class Examination:
                 if found is not None:
                     curves[family] = found
         gains: dict[str, float] = {}
-        if (
-            families is None
-            and wanted
-            and not any(curve.points and curve.best.value >= self.thresholds.fidelity for curve in curves.values())
-        ):
+        if families is None and wanted and not self._explained(curves):
             gains = self._sums(curves)
         return Evidence(
             length=self.scene.inputs.length,
@@ -146,6 +144,11 @@ class Examination:
             enough,
         )
         return Curve(((0, Fidelity(0.0, 0.0, 0.0)), *curve.points), curve.needed)
+
+    def _explained(self, curves: Mapping[str, Curve]) -> bool:
+        """Whether some single family accounts for the layer; some always do if only their budget is large."""
+        single = [curve for family, curve in curves.items() if family not in ALWAYS and curve.points]
+        return any(curve.best.value >= self.thresholds.fidelity for curve in single)
 
     def _compact(self, curves: Mapping[str, Curve]) -> bool:
         """Exactly nothing lost: a window ends, a fading memory does not. A score cannot tell, for it saturates."""

@@ -57,7 +57,8 @@ class Examiner:
             judged="task" if self.functional else "output",
             thresholds=self.thresholds,
         )
-        unexplained = found.family == MIXED and not found.parts
+        # Contents times a profile is also what heads of contents beside heads of a profile add up to.
+        unexplained = (found.family == MIXED and not found.parts) or found.told_by == "positional"
         if not (heads or unexplained):
             return found
         found = replace(found, heads=tuple(self._heads(found, exams)))

@@ -59,6 +59,8 @@ def combined(reading: Reading, heads: Sequence[LayerVerdict], exam: Examination,
     families = sorted({head.family for head in heads if head.family != "none"})
     if not families or MIXED in families:
         return reading
+    if families == [reading.family]:
+        return reading
     if exam.measure(headwise(heads, exam, exam.scene)).value < thresholds.fidelity:
         return reading
     if len(families) == 1:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
 from itnas.behaviour.replacements.content_free import class_means, of_classes
-from itnas.behaviour.scene import Scene
+from itnas.behaviour.scene import Scene, mean_of_known
 from itnas.behaviour.truncation import truncated
 
 
@@ -23,10 +24,21 @@ class AttentionAndConvolution(Replacement):
 
     def __init__(self, reference: Scene) -> None:
         super().__init__(reference)
-        self.profile = class_means(reference, reference.kernel - reference.blind)
+        self.raw = reference.subject.link == "identity"
+        if self.raw:
+            order = torch.arange(reference.inputs.length)
+            own = reference.subject.raw(reference.inputs.u, reference.inputs.domain, order).nan_to_num(0.0)
+            self.profile = class_means(reference, own)
+        else:
+            self.profile = class_means(reference, reference.kernel - reference.blind)
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
-        found = scene.blind + of_classes(self.profile, scene.view.places)
+        profile = of_classes(self.profile, scene.view.places)
+        if self.raw:
+            # Moved points show the content's part, once the profile of where they were moved is taken off.
+            shifted = [raw - profile[..., order, :][..., order] for raw, order in scene.moved]
+            return scene.normalised(mean_of_known(shifted) + profile)
+        found = scene.blind + profile
         return found if scene.looks_ahead else found.tril()
 
 
