@@ -11,6 +11,7 @@ from torch import Tensor
 from itnas.behaviour.budget import Curve, smallest
 from itnas.behaviour.fidelity import Fidelity, Judge, Span
 from itnas.behaviour.replacements import FAMILIES, Replacement
+from itnas.behaviour.replacements.sums import AttentionAndConvolution
 from itnas.behaviour.scene import Scene
 from itnas.behaviour.thresholds import Thresholds
 
@@ -168,8 +169,14 @@ class Examination:
             curves[family] = found
             if found.needed is not None:
                 parts = [curves[part].best.value for part in family.split(" + ") if part in curves]
-                gains[family] = found.best.value - max(parts, default=0.0)
+                named = "attention + recurrence" if self._fades(family) else family
+                gains[named] = found.best.value - max(parts, default=0.0)
         return gains
+
+    def _fades(self, family: str) -> bool:
+        """Whether the profile of a sum is a recurrence's."""
+        replacement = self.fitted[family]
+        return isinstance(replacement, AttentionAndConvolution) and replacement.fades(self.scene)
 
     def _offsets(self, curves: Mapping[str, Curve]) -> tuple[int, ...]:
         convolution, curve = self.fitted.get("convolution"), curves.get("convolution")

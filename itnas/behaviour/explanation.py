@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from itnas.behaviour.evidence import Evidence
+from itnas.behaviour.evidence import SUMS, Evidence
 from itnas.behaviour.fidelity import Fidelity
 from itnas.behaviour.replacements import FAMILIES
 from itnas.behaviour.thresholds import Thresholds
@@ -71,7 +71,9 @@ class LayerVerdict:
         if self.family == "attention" and not self._holds("attention"):
             return "positional"
         if self.family == "mixed" and self.parts:
-            return " + ".join(self.parts)
+            # A profile that fades is named a recurrence's, and replaced by the profile.
+            sums = [name for name in SUMS if self.main.needed(name) is not None]
+            return " + ".join(self.parts) if " + ".join(self.parts) in sums or not sums else sums[0]
         return self.family
 
     def _holds(self, family: str) -> bool:

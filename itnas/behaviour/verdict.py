@@ -62,7 +62,7 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         return Reading("recurrence", f"content-free; {state} states keep what would take {support} offsets")
     near = main.needed("local")
     small = near is not None and near <= max(main.length // 4, 2)
-    if small and main.compact:
+    if near is not None and small and main.compact and near <= 2 * max(state or near, 1) + 2:
         return Reading("local", f"nothing beyond the nearest {near} points or so counts, and contents do")
     # A state of one number that contents address is attention; one that all points share alike is none.
     if state == 1 and not grows and (holds("dense") or not holds("attention")):

@@ -32,6 +32,20 @@ class AttentionAndConvolution(Replacement):
         else:
             self.profile = class_means(reference, reference.kernel - reference.blind)
 
+    def fades(self, scene: Scene) -> bool:
+        """Whether few states make the profile where many offsets would be needed: then it is a recurrence's."""
+        offsets = scene.view.places.offsets
+        if offsets is None or not scene.view.places.ordered:
+            return False
+        past = self.profile[:, offsets > 0]  # [H, N - 1], offsets rising
+        if bool(self.profile[:, offsets < 0].abs().amax() > past.abs().amax()):
+            past = self.profile[:, offsets < 0].flip(-1)
+        half = past.shape[-1] // 2
+        hankel = past.unfold(-1, half, 1)  # [H, *, half]: entry (a, b) is the profile at a + b + 1
+        taps = _needed(past.square().sum(0).sort(descending=True).values)
+        states = max(_needed(torch.linalg.svdvals(each).square()) for each in hankel)
+        return taps > 2 * states
+
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         profile = of_classes(self.profile, scene.view.places)
         if self.raw:
@@ -63,3 +77,9 @@ class AttentionAndRecurrence(Replacement):
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         return scene.blind + truncated(scene.kernel - scene.blind, scene.rest_state, budget)
+
+
+def _needed(energies: Tensor) -> int:
+    """How many of the largest hold 95 % of the energy."""
+    total = energies.sum().clamp_min(1e-30)
+    return int((energies.cumsum(0) < 0.95 * total).sum()) + 1
