@@ -58,6 +58,7 @@ def explain(
     chosen = None if lengths is None else _lengths(lengths)
     for option, path, endings in (("--plot", plot, PICTURES), ("--arrays", arrays, ("npz",))):
         _check_target(option, path, endings)
+    from itnas.behaviour import explain as examine
     from itnas.training.trained_folder import TrainedFolder
 
     folder = TrainedFolder.open(weights, task)
@@ -65,7 +66,7 @@ def explain(
     found = []
     for member in members:
         with _progress(f"replica {member.replica} on {folder.task.label}", copies, quiet=quiet):
-            found.append(_explained(folder, member, chosen, copies))
+            found.append(examine(member.network, folder.task, chosen, copies=copies, replica=member.replica))
     if plot is not None or arrays is not None:
         from itnas.behaviour.describe import describe_network
 
@@ -116,12 +117,6 @@ def _progress(what: str, copies: int, *, quiet: bool) -> Iterator[None]:
         yield
 
 
-def _explained(folder: TrainedFolder, member: Member, lengths: Sequence[int] | None, copies: int) -> Explanation:
-    from itnas.behaviour import explain as examine
-
-    return examine(member.network, folder.task, lengths, copies=copies, replica=member.replica)
-
-
 def _write_arrays(target: Path, members: Sequence[Member], described: Sequence[Sequence[Description]]) -> None:
     """`replica.layer.name`, and the numbers as JSON under `about`."""
     import io
@@ -161,7 +156,7 @@ def _draw(
         {
             "heading": [_heading(layer, several=several) for layer in layers],
             "sentence": [layer.sentence() for layer in layers],
-            "unit": ["channel" if one.channels else "head" for one in kernels],
+            "unit": [_unit(one) for one in kernels],
         }
     )
     stored = [one.arrays() for one in kernels]
@@ -175,6 +170,12 @@ def _draw(
         enough=found[0].thresholds.fidelity,
     )
     write_figure(explanation.draw(info), target)
+
+
+def _unit(one: Description) -> str:
+    """What a picture shows one of. Where places differ from sample to sample, there is no mean kernel to draw."""
+    own = "channel" if one.channels else "head"
+    return own if "averaged" in one.stored else f"one sample, {own}"
 
 
 def _members_named(members: Sequence[Member]) -> str:
@@ -221,11 +222,13 @@ def _show(console: Console, folder: TrainedFolder, member: Member, found: Explan
         console.print()
         _say(console, _heading(layer, several=False), style="bold")
         _say(console, layer.sentence())
-        _table(console, [_verdict_row(each) for each in (layer, *layer.heads)])
+        verdicts = (layer, *layer.heads)
+        lengths = sorted({length for each in verdicts for length in _states(each)})
+        _table(console, [_verdict_row(each, lengths) for each in verdicts])
         # Of a layer that does nothing only the heads were asked.
-        asked = dict.fromkeys(name for each in (layer, *layer.heads) for name in each.fidelity)
+        asked = dict.fromkeys(name for each in verdicts for name in each.fidelity)
         families = [name for name in asked if name != "none" and " + " not in name]
-        _table(console, [_fidelity_row(each, families) for each in (layer, *layer.heads)])
+        _table(console, [_fidelity_row(each, families) for each in verdicts])
         sums = [f"{name} {_share(value)}" for name, value in layer.fidelity.items() if " + " in name]
         if sums:
             _say(console, f"Sums: {', '.join(sums)}")
@@ -260,16 +263,22 @@ def _who(verdict: LayerVerdict) -> str:
     return "layer" if verdict.head is None else f"  head {verdict.head + 1}"
 
 
-def _verdict_row(verdict: LayerVerdict) -> dict[str, str]:
-    growth = verdict.growth
-    states = _series("more" if need is None else need for need in verdict.states.values())
+def _states(verdict: LayerVerdict) -> dict[int, str]:
+    """r* by length, where points have an order and it was asked."""
+    own = {length: need for length, need in verdict.states.items() if "recurrence" in verdict.by_length[length].curves}
+    return {length: "more" if need is None else str(need) for length, need in own.items()}
+
+
+def _verdict_row(verdict: LayerVerdict, lengths: Sequence[int]) -> dict[str, str]:
+    growth, states = verdict.growth, _states(verdict)
+    by_length = _series(states.get(length, "-") for length in lengths) if states else None
     return {
         "verdict": _who(verdict),
         "family": verdict.family,
         "95 %": _between(*verdict.interval),
         "share": "" if verdict.head is None else f"{verdict.share:.0%}",
         "support (growth)": _growing(verdict.support, growth["support"]),
-        f"state at {_series(verdict.states)} (growth)": _growing(states or None, growth["state"]),
+        f"state at {_series(lengths)} (growth)": _growing(by_length, growth["state"]),
         "origin": "emerged" if verdict.emerged else "imposed" if verdict.imposed else "",
     }
 
