@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from itnas.behaviour.describe import Description
     from itnas.training.trained_folder import Member, TrainedFolder
 
-PICTURES = ("html", "png", "svg")
-
 
 def explain(
     weights: Annotated[str, typer.Argument(help="A folder that itnas train wrote, or a .safetensors file in it.")],
@@ -39,7 +37,7 @@ def explain(
         int, typer.Option("--copies", help="Untrained copies that verdicts are compared with; 0: none.")
     ] = 4,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw kernels and fidelity curves: .html, .png or .svg.")
+        Path | None, typer.Option("--plot", help="Draw kernels and fidelity curves on a page: .html.")
     ] = None,
     arrays: Annotated[
         Path | None, typer.Option("--arrays", help="Write kernels, profiles and spectra as NumPy arrays: .npz.")
@@ -56,7 +54,7 @@ def explain(
     if copies < 0:
         raise ValueError(f"--copies must not be negative, got {copies}")
     chosen = None if lengths is None else _lengths(lengths)
-    for option, path, endings in (("--plot", plot, PICTURES), ("--arrays", arrays, ("npz",))):
+    for option, path, endings in (("--plot", plot, ("html",)), ("--arrays", arrays, ("npz",))):
         _check_target(option, path, endings)
     from itnas.behaviour import explain as examine
     from itnas.training.trained_folder import TrainedFolder
@@ -166,7 +164,7 @@ def _draw(
         state_table(layers),
         [each["averaged"] if "averaged" in each else each["examples"][0] for each in stored],
         [each["shown"] for each in stored],
-        title=f"{folder.task.label}: {_members_named(members)}",
+        title=f"{folder.task.label}: {f'{len(members)} replicas' if several else _named(members[0])}",
         enough=found[0].thresholds.fidelity,
     )
     write_figure(explanation.draw(info), target)
@@ -178,12 +176,8 @@ def _unit(one: Description) -> str:
     return own if "averaged" in one.stored else f"one sample, {own}"
 
 
-def _members_named(members: Sequence[Member]) -> str:
-    return ", ".join(f"replica {member.replica}{_scored(member)}" for member in members)
-
-
-def _scored(member: Member) -> str:
-    return "" if member.score is None else f" (score {member.score:.4f})"
+def _named(member: Member) -> str:
+    return f"replica {member.replica}" + ("" if member.score is None else f" (score {member.score:.4f})")
 
 
 def _heading(layer: LayerVerdict, *, several: bool) -> str:
@@ -217,7 +211,7 @@ def _print(
 
 def _show(console: Console, folder: TrainedFolder, member: Member, found: Explanation) -> None:
     """One network for people."""
-    _say(console, f"{folder.task.label}, {_members_named([member])}, at {_series(found.lengths)} points", style="bold")
+    _say(console, f"{folder.task.label}, {_named(member)}, at {_series(found.lengths)} points", style="bold")
     for layer in found.layers:
         console.print()
         _say(console, _heading(layer, several=False), style="bold")
