@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,18 +11,17 @@ from torch import Tensor
 from itnas.behaviour.budget import Curve, smallest
 from itnas.behaviour.fidelity import Fidelity, Judge, Span
 from itnas.behaviour.replacements import FAMILIES, Replacement
-from itnas.behaviour.replacements.sums import AttentionAndConvolution
+from itnas.behaviour.replacements.base import Sum
 from itnas.behaviour.scene import Scene
+from itnas.behaviour.subjects import OpaqueSubject
 from itnas.behaviour.thresholds import Thresholds
 
 # What a state that crosses cuts must be worth, beside what the points between cuts say, to be measured at all.
 CROSSING = 0.005
 # Fidelity of a layer that is shown all it looks at, rounding allowed for.
 COMPACT = 1 - 1e-6
-# Families whose sums are only looked at where no single family suffices.
+NEIGHBOURING = "neighbouring"
 SUMS = ("attention + convolution", "attention + recurrence")
-# Families that keep everything if only their budget is large enough.
-ALWAYS = ("local", "recurrence")
 # What is followed over lengths.
 GROWING = ("convolution", "local", "recurrence")
 
@@ -35,11 +34,12 @@ class Evidence:
     span: Span
     rho: float
     functional: bool  # judged by a score, not by the layer's output
+    opaque: bool  # known by its answers alone
     directions: int  # 1 where points look back only, 2 where they also look ahead
     curves: Mapping[str, Curve]
     compact: bool = False  # whether nothing at all is lost when a layer sees twice as far as it needs
     offsets: tuple[int, ...] = ()  # that the convolution needs, or all it has
-    gains: Mapping[str, float] = field(default_factory=dict)  # what each part adds to a sum that suffices
+    parts: tuple[str, ...] | None = None  # of the sum of two mechanisms that suffices; None: not looked for
 
     def value(self, family: str) -> float:
         """The best fidelity of a family; of one without meaning here, 0."""
@@ -77,30 +77,36 @@ class Examination:
         return self.fitted[family]
 
     def evidence(self, families: tuple[str, ...] | None = None) -> Evidence:
-        """Curves of the families asked for, or of all that could matter."""
+        """Curves of the families asked for, or of all single ones."""
         wanted = tuple(FAMILIES) if families is None else families
         if not self.judge.span.significant(self.thresholds.floor):
             wanted = ()  # shares of nothing are no numbers
         curves = {}
         for family in wanted:
-            if family not in SUMS:
+            if family not in (NEIGHBOURING, *SUMS):
                 found = self.curve(family)
                 if found is not None:
                     curves[family] = found
-        gains: dict[str, float] = {}
-        if families is None and wanted and not self._explained(curves):
-            gains = self._sums(curves)
         return Evidence(
             length=self.scene.inputs.length,
             span=self.judge.span,
             rho=self.judge.rho,
             functional=self.judge.functional,
+            opaque=isinstance(self.scene.subject, OpaqueSubject),
             directions=2 if self.scene.looks_ahead else 1,
             curves=curves,
             compact=self._compact(curves),
             offsets=self._offsets(curves),
-            gains=gains,
         )
+
+    def further(self, evidence: Evidence) -> Evidence:
+        """The evidence with what is looked at only where nothing simpler suffices: sums, look-ups by neighbourhoods."""
+        curves = dict(evidence.curves)
+        parts = self._parts(curves)
+        found = None if parts else self.curve(NEIGHBOURING)
+        if found is not None:
+            curves[NEIGHBOURING] = found
+        return replace(evidence, curves=curves, parts=parts)
 
     def curve(self, family: str) -> Curve | None:
         """Fidelity by budget, and the budget needed."""
@@ -146,11 +152,6 @@ class Examination:
         )
         return Curve(((0, Fidelity(0.0, 0.0, 0.0)), *curve.points), curve.needed)
 
-    def _explained(self, curves: Mapping[str, Curve]) -> bool:
-        """Whether some single family accounts for the layer; some always do if only their budget is large."""
-        single = [curve for family, curve in curves.items() if family not in ALWAYS and curve.points]
-        return any(curve.best.value >= self.thresholds.fidelity for curve in single)
-
     def _compact(self, curves: Mapping[str, Curve]) -> bool:
         """Exactly nothing lost: a window ends, a fading memory does not. A score cannot tell, for it saturates."""
         needed = curves["local"].needed if "local" in curves else None
@@ -159,24 +160,20 @@ class Examination:
             return False
         return self.measure(local.kernel(self.scene, 2 * needed)).value >= COMPACT
 
-    def _sums(self, curves: dict[str, Curve]) -> dict[str, float]:
-        """Try sums of two mechanisms; what the weaker part adds, for those that suffice."""
-        gains = {}
+    def _parts(self, curves: dict[str, Curve]) -> tuple[str, ...]:
+        """The parts of the first sum of two mechanisms that suffices, if the weaker one adds enough."""
         for family in SUMS:
-            found = self.curve(family)
-            if found is None:
+            found, replacement = self.curve(family), self.fit(family)
+            if found is None or not isinstance(replacement, Sum):
                 continue
             curves[family] = found
             if found.needed is not None:
-                parts = [curves[part].best.value for part in family.split(" + ") if part in curves]
-                named = "attention + recurrence" if self._fades(family) else family
-                gains[named] = found.best.value - max(parts, default=0.0)
-        return gains
-
-    def _fades(self, family: str) -> bool:
-        """Whether the profile of a sum is a recurrence's."""
-        replacement = self.fitted[family]
-        return isinstance(replacement, AttentionAndConvolution) and replacement.fades(self.scene)
+                alone = [self.measure(each).value for each in replacement.alone(self.scene, found.needed)]
+                alone += [curves[rival].at(found.needed) for rival in replacement.rivals if rival in curves]
+                gain = found.best.value - max(alone, default=0.0)
+                if gain > self.thresholds.part:
+                    return replacement.parts(self.scene)
+        return ()
 
     def _offsets(self, curves: Mapping[str, Curve]) -> tuple[int, ...]:
         convolution, curve = self.fitted.get("convolution"), curves.get("convolution")

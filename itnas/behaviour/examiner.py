@@ -14,7 +14,7 @@ from itnas.behaviour.room import Room
 from itnas.behaviour.samples import Source
 from itnas.behaviour.stand_in import combined, head_shares, silent, standing_in
 from itnas.behaviour.thresholds import Thresholds
-from itnas.behaviour.verdict import MIXED, Reading, decide
+from itnas.behaviour.verdict import MIXED, OPEN, Reading, decide
 
 # A network that keeps less than this share of its skill at a shorter length is not in its element there.
 KEPT_SKILL = 0.7
@@ -44,7 +44,7 @@ class Examiner:
 
     def verdict(self, number: int, replica: int, *, heads: bool) -> LayerVerdict:
         exams = {length: room.examination(number, self.thresholds) for length, room in self.rooms.items()}
-        by_length = _evidence(exams)
+        by_length, reading = self._read(exams)
         heard = self.longest.heard[number]
         found = LayerVerdict(
             layer=number,
@@ -52,7 +52,7 @@ class Examiner:
             kind=heard.subject.kind,
             replica=replica,
             head=None,
-            reading=decide(by_length, self.thresholds),
+            reading=reading,
             by_length=by_length,
             judged="task" if self.functional else "output",
             thresholds=self.thresholds,
@@ -67,6 +67,16 @@ class Examiner:
             found = replace(found, reading=combined(found.reading, found.heads, exam, self.thresholds))
         return found
 
+    def _read(self, exams: Mapping[int, Examination]) -> tuple[dict[int, Evidence], Reading]:
+        """All families at the longest length, what may grow at the others, and what that amounts to."""
+        longest = max(exams)
+        found = {length: exam.evidence(None if length == longest else GROWING) for length, exam in exams.items()}
+        reading = decide(found, self.thresholds)
+        if reading is OPEN:
+            found[longest] = exams[longest].further(found[longest])
+            reading = decide(found, self.thresholds)
+        return found, reading
+
     def _heads(self, layer: LayerVerdict, exams: Mapping[int, Examination]) -> list[LayerVerdict]:
         """Verdicts on the heads by what they say. Channels of layers without heads of their own are not asked."""
         scene = exams[self.longest.length].scene
@@ -80,11 +90,9 @@ class Examiner:
         for length, exam in exams.items():
             judge = OutputJudge(exam.scene, exam.judge.rho)
             own[length] = Examination(exam.scene, exam.reference, judge, self.thresholds, head, exam.fitted)
-        by_length = _evidence(own)
+        by_length, reading = self._read(own)
         if share < self.thresholds.head:
             reading = Reading("none", "it says next to nothing")
-        else:
-            reading = decide(by_length, self.thresholds)
         return replace(layer, head=head, reading=reading, by_length=by_length, judged="output", share=share)
 
     def whole(self, verdicts: Sequence[LayerVerdict]) -> Fidelity:
@@ -99,9 +107,3 @@ class Examiner:
         ablated = room.scores({heard.site: silent(heard) for heard in room.heard})
         weights = room.weights / room.weights.sum()
         return ratio(weights * (explained - ablated), weights * (intact - ablated))
-
-
-def _evidence(exams: Mapping[int, Examination]) -> dict[int, Evidence]:
-    """All families at the longest length, what may grow at the others."""
-    longest = max(exams)
-    return {length: exam.evidence(None if length == longest else GROWING) for length, exam in exams.items()}

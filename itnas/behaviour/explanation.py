@@ -68,8 +68,9 @@ class LayerVerdict:
     @property
     def told_by(self) -> str:
         """The replacement that the verdict rests on."""
-        if self.family == "attention" and not self._holds("attention"):
-            return "positional"
+        if self.family == "attention":
+            kinds = ("attention", "positional", "neighbouring")
+            return next((kind for kind in kinds if self._holds(kind)), "attention")
         if self.family == "mixed" and self.parts:
             # A profile that fades is named a recurrence's, and replaced by the profile.
             sums = [name for name in SUMS if self.main.needed(name) is not None]
@@ -191,7 +192,9 @@ def _recurrence(verdict: LayerVerdict) -> str:
 
 
 def _attention(verdict: LayerVerdict) -> str:
-    who = "contents say" if verdict.told_by == "attention" else "contents and distance say"
+    who = {"attention": "contents say", "positional": "contents and distance say"}.get(
+        verdict.told_by, "contents of neighbouring points together say"
+    )
     found = f"became attention: {who} where it looks"
     tried = [f"{'more than tried' if need is None else need} at {length}" for length, need in verdict.states.items()]
     if not tried or verdict.state_trend is None:

@@ -15,7 +15,7 @@ class Growth:
     """Budgets by length (None where no budget sufficed) and the slope of log(1 + budget) on log N."""
 
     budgets: Mapping[int, int | None]
-    slope: float | None  # None: only one length
+    slope: float | None  # None: only one length, or no budget sufficed at any
 
     def trend(self, thresholds: Thresholds) -> Literal["bounded", "undecided", "grows"]:
         """Where no budget suffices at the longest length, it grows beyond what was tried."""
@@ -32,8 +32,8 @@ class Growth:
 def growth(budgets: Mapping[int, int | None]) -> Growth:
     """Least squares; a budget that was not found counts as half the length, the most that was tried."""
     points = [(math.log(length), math.log1p(length / 2 if need is None else need)) for length, need in budgets.items()]
-    if len(points) < 2:
-        return Growth(dict(budgets), None)
+    if len(points) < 2 or all(need is None for need in budgets.values()):
+        return Growth(dict(sorted(budgets.items())), None)
     mean_x = sum(x for x, _ in points) / len(points)
     mean_y = sum(y for _, y in points) / len(points)
     slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 from itnas.behaviour.evidence import Examination
 from itnas.behaviour.fidelity import Judge, OutputJudge, TaskJudge, context_share
 from itnas.behaviour.samples import Source
-from itnas.behaviour.scene import Scene
+from itnas.behaviour.scene import Scene, placed
 from itnas.behaviour.sites import Heard, Replacing, Site, listen, replaced
 from itnas.behaviour.thresholds import Thresholds
+from itnas.models import Network
 from itnas.tasks import Batch
 
 JUDGED, REFERENCE = 32, 32
@@ -46,8 +48,10 @@ class Room:
         """The examination of one site; what was worked out for it is kept."""
         if number not in self.exams:
             heard, other = self.heard[number], self.others[number]
-            scene = Scene(heard.subject, heard.inputs)
-            reference = Scene(other.subject, other.inputs)
+            # Networks of genomes add no positions to their inputs; of other models nobody knows.
+            place = None if isinstance(self.model, Network) else placed(torch.cat([heard.inputs.u, other.inputs.u]))
+            scene = Scene(heard.subject, replace(heard.inputs, place=place))
+            reference = Scene(other.subject, replace(other.inputs, place=place))
             self.exams[number] = Examination(scene, reference, self._judge(heard, scene), thresholds)
         return self.exams[number]
 

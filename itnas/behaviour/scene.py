@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from itnas.behaviour.subjects import Subject, View
+from itnas.behaviour.subjects import KernelSubject, Subject, View
 from itnas.behaviour.truncation import Directions, cuts_of, directions, flipped
 from itnas.operator.domain import Domain
 
-FUTURES = 2  # other samples whose continuations are spliced behind each prefix
+# The mean input of a place says something only if means scatter this much more than those of few samples would anyway.
+PLACED = 3.0
+SPLICED = 2**22  # entries of kernels that are worked out at once
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Inputs:
 
     u: Float[Tensor, "batch points dim"]
     domain: Domain | None = None
+    place: Float[Tensor, "1 points dim"] | None = None  # what was added for the place alone, before the layer
 
     def __len__(self) -> int:
         return self.u.shape[0]
@@ -34,7 +37,7 @@ class Inputs:
         """Some of the samples."""
         stop = min(stop, len(self))
         domain = None if self.domain is None else self.domain.samples(torch.arange(start, stop))
-        return Inputs(self.u[start:stop], domain)
+        return Inputs(self.u[start:stop], domain, self.place)
 
 
 class Scene:
@@ -62,12 +65,27 @@ class Scene:
         return bool(kernel.triu(1).abs().amax() > 1e-6 * kernel.abs().amax().clamp_min(1e-30))
 
     @cached_property
+    def kernels(self) -> KernelSubject:
+        """The subject, of which one can ask how points would look at each other elsewhere."""
+        assert isinstance(self.subject, KernelSubject)
+        return self.subject
+
+    @cached_property
+    def placeless(self) -> bool:
+        """Whether moving points changes nothing."""
+        return isinstance(self.subject, KernelSubject) and self.subject.placeless and self.inputs.place is None
+
+    @cached_property
+    def own(self) -> Tensor:
+        """The raw kernel, NaN where a point does not see another."""
+        return self._raw(torch.arange(self.inputs.length))
+
+    @cached_property
     def moved(self) -> list[tuple[Tensor, Tensor]]:
         """Raw kernels with the points at each other's places, and the orders that put them there."""
         length = self.inputs.length
-        if self.subject.placeless:
-            order = torch.arange(length)
-            return [(self._raw(order), order)]
+        if self.placeless:
+            return [(self.own, torch.arange(length))]
         generator = torch.Generator().manual_seed(0)
         found = []
         for _ in range(self.subject.orders):
@@ -77,11 +95,13 @@ class Scene:
         return found
 
     def _raw(self, order: Tensor) -> Tensor:
-        return self.subject.raw(self.inputs.u, self.inputs.domain, order)
+        u, place = self.inputs.u, self.inputs.place
+        there = u if place is None else u - place + place[:, order]
+        return self.kernels.raw(there, self.inputs.domain, order)
 
     def normalised(self, raw: Tensor) -> Tensor:
         """The effective kernel of a raw one."""
-        return self.subject.normalised(raw, self.inputs.u, self.inputs.domain)
+        return self.kernels.normalised(raw, self.inputs.u, self.inputs.domain)
 
     @cached_property
     def blind(self) -> Float[Tensor, "batch heads points points"]:
@@ -102,25 +122,45 @@ class Scene:
     def rest_state(self) -> Directions:
         """What crosses cuts in the part of the kernel that contents do not explain."""
         cuts = cuts_of(self.inputs.length, self.subject.cuts)
-        return directions(self.kernel - self.blind, self.view.strength, lambda _cut: [], cuts, 4)
+        return directions(self.kernel - self.blind, self.view.strength, None, cuts, 4)
 
     def _directions(self, kernel: Tensor, *, backwards: bool) -> Directions:
-        view, (u, domain) = self.view, (self.inputs.u, self.inputs.domain)
-        length = u.shape[1]
+        length, strength = self.inputs.length, self.view.strength
 
-        def futures(cut: int) -> list[Tensor]:
-            found = []
-            for shift in range(1, FUTURES + 1):
-                donors = torch.roll(u, shift, 0)
-                if backwards:
-                    found.append(self.subject.pasts(u, domain, donors, length - cut).flip(-1).flip(-2))
-                else:
-                    found.append(self.subject.futures(u, domain, donors, cut))
-            return found
+        def futures(cut: int, rows: Tensor) -> Tensor:
+            if not backwards:
+                return self._spliced(cut, rows, before=True)
+            return self._spliced(length - cut, length - 1 - rows, before=False).flip(-1)
 
-        scale = view.strength.flip(-1) if backwards else view.strength
+        scale = strength.flip(-1) if backwards else strength
         most = min(self.subject.most_states, max(length // 4, 4))
         return directions(kernel, scale, futures, cuts_of(length, self.subject.cuts), most)
+
+    def _spliced(self, cut: int, rows: Tensor, *, before: bool) -> Float[Tensor, "donors batch heads rows points"]:
+        """How some points on one side of a cut would look at those on the other, were they and theirs a donor's."""
+        u, domain = self.inputs.u, self.inputs.domain
+        size, length = u.shape[:2]
+        found = []
+        for some in torch.arange(1, self.subject.donors + 1).split(max(1, SPLICED // (size * length * len(rows)))):
+            donors = torch.cat([torch.roll(u, int(shift), 0) for shift in some])
+            own = u.repeat(len(some), 1, 1)
+            there = domain
+            if domain is not None and domain.per_sample():
+                there = domain.samples(torch.arange(size).repeat(len(some)))
+            if before:
+                kernel = self.subject.futures(torch.cat([own[:, :cut], donors[:, cut:]], 1), there, cut, rows)
+            else:
+                kernel = self.subject.pasts(torch.cat([donors[:, :cut], own[:, cut:]], 1), there, cut, rows)
+            found.append(torch.unflatten(kernel, 0, (len(some), size)))
+        return torch.cat(found)
+
+
+def placed(u: Float[Tensor, "batch points dim"]) -> Float[Tensor, "1 points dim"] | None:
+    """What inputs say for their place alone, as where positions were added: the mean over samples. None: nothing."""
+    means = u.mean(0, keepdim=True)
+    by_chance = u.var(0).mean() / len(u)
+    place = means - means.mean(1, keepdim=True)
+    return place if bool(place.square().mean() > PLACED * by_chance) else None
 
 
 def mean_of_known(parts: list[Tensor]) -> Tensor:

@@ -15,7 +15,8 @@ class Thresholds:
     bounded: float = 0.25  # slope of log(1 + budget) on log N below which a budget is bounded
     grows: float = 0.5  # and above which it grows
     largest_share: float = 1 / 16  # a bounded state has at most max(largest_share N, smallest_bound) directions
-    smallest_bound: int = 2
+    smallest_bound: int = 3
+    points_per_state: float = 5.0  # a content-free state that stands for fewer points each is a convolution's
     head: float = 0.05  # share of a layer's output that a head must carry to have a say
     part: float = 0.1  # what each part of a sum must add
     imposed: float = 0.5  # share of untrained copies that must show a family for it to be imposed
@@ -23,9 +24,9 @@ class Thresholds:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "smallest_bound":
+            if field.name in ("smallest_bound", "points_per_state"):
                 if value < 0:
-                    raise ValueError(f"smallest_bound must not be negative, got {value}")
+                    raise ValueError(f"{field.name} must not be negative, got {value}")
             elif not 0 <= value <= 1:
                 raise ValueError(f"{field.name} must lie in 0 to 1, got {value}")
         if self.bounded > self.grows:

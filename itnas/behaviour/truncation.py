@@ -1,8 +1,9 @@
 """What crosses a cut through a kernel, in how many directions: the state that a recurrence would have to carry.
 
 At a cut t the rows after it see the points before it only through K[t:, :t]. A state of size r is a projection of that
-block on r directions of the past. The directions must serve every future, not the one that came: the rows of other
-futures, spliced behind the same past, are stacked with the own ones, and one set of directions is found for all.
+block on r directions of the past. The directions must serve every future, not the one that came: they are found from
+the rows of other futures, spliced behind the same past. What came has no part in choosing them, or a state would know
+what is going to be asked.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 SWEEPS = 3  # of the subspace iteration
 SPARE = 4  # directions beyond those asked for, which make it converge
 
-Futures = Callable[[int], list[Float[Tensor, "batch heads late early"]]]
+# For a cut, and the rows behind it that are asked for: their entries before the cut, for each of other futures.
+Futures = Callable[[int, Int[Tensor, " rows"]], Float[Tensor, "futures batch heads rows early"]]
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,13 @@ def cuts_of(length: int, number: int = 16) -> tuple[int, ...]:
 def directions(
     kernel: Float[Tensor, "batch heads points points"],
     scale: Float[Tensor, "batch heads points"],
-    futures: Futures,
+    futures: Futures | None,
     cuts: tuple[int, ...],
     most: int,
 ) -> Directions:
-    """Shared directions at every cut. O(N^2 r) for each stack of rows; all samples and heads at once.
+    """Shared directions at every cut. O(N r log N) for each future; all samples and heads at once.
+
+    Where no other futures are given, the own one has to do.
 
     Columns are scaled by what their values weigh in the output: a point that says nothing takes no room in the state.
     """
@@ -59,9 +63,21 @@ def directions(
     found = []
     generator = torch.Generator().manual_seed(0)
     for cut in cuts:
-        rows = torch.cat([kernel[:, :, cut:, :cut], *futures(cut)], 2) * scale[:, :, None, :cut]
-        found.append(leading(rows, min(most, cut), generator))
+        late = late_rows(cut, kernel.shape[-1])
+        weights = torch.cat([late.diff().sqrt(), late.new_ones(1)]).to(kernel.dtype)
+        rows = kernel[:, :, late, :cut].unsqueeze(0) if futures is None else futures(cut, late)
+        weighted = rows * weights.unsqueeze(1) * scale[:, :, None, :cut]
+        found.append(leading(weighted.movedim(0, 2).flatten(2, 3), min(most, cut), generator))
     return Directions(cuts, tuple(found), scale)
+
+
+def late_rows(cut: int, length: int) -> Int[Tensor, " rows"]:
+    """Rows from the cut on, ever sparser (steps of an eighth of the distance), and the last one: there a question may
+    come that no other row asks."""
+    found = [cut]
+    while found[-1] < length - 1:
+        found.append(min(found[-1] + 1 + (found[-1] - cut) // 8, length - 1))
+    return torch.tensor(found)
 
 
 def leading(

@@ -25,6 +25,10 @@ class Reading:
     by_heads: bool = False  # whether it is the heads' verdicts that account for the layer
 
 
+# Nothing simple keeps it: `Examination.further` has to look before it can be named.
+OPEN = Reading(MIXED, "no single family keeps it")
+
+
 @dataclass(frozen=True)
 class Trends:
     """How budgets grow with the length."""
@@ -54,19 +58,25 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         return Reading("none", "taking it out costs nothing that could be told from noise")
     if (main.rho < thresholds.context and not main.functional) or holds("pointwise"):
         return Reading("pointwise", "its diagonal keeps what it does")
+    near = main.needed("local")
+    small = near is not None and near <= max(main.length // 4, 2)
+    ends = small and main.compact
     support, state = main.needed("convolution"), main.needed("recurrence")
     grows = trends.state is not None and trends.state.trend(thresholds) == "grows"
     if support is not None:
-        if state is None or grows or support <= 2 * max(state, 1) * main.directions:
+        summary = state is not None and not grows and state < main.length / thresholds.points_per_state
+        if not summary or ends or support <= 2 * max(state or 0, 1) * main.directions:
             return Reading("convolution", f"content-free, and {support} offsets keep it")
         return Reading("recurrence", f"content-free; {state} states keep what would take {support} offsets")
-    near = main.needed("local")
-    small = near is not None and near <= max(main.length // 4, 2)
-    if near is not None and small and main.compact and near <= 2 * max(state or near, 1) + 2:
+    if near is not None and ends and near <= 2 * max(state or near, 1) + 2:
         return Reading("local", f"nothing beyond the nearest {near} points or so counts, and contents do")
-    # A state of one number that contents address is attention; one that all points share alike is none.
+    # A state of one number that contents address is attention; one that all points share alike is none. Of a layer that
+    # is known by its answers alone nobody can tell, so there whatever keeps a small state is a recurrence.
     if state == 1 and not grows and (holds("dense") or not holds("attention")):
         return Reading("recurrence", "one state that serves every future keeps it")
+    bounded = _bounded(trends.state, state, main.length, thresholds)
+    if main.opaque and bounded and not holds("dense"):
+        return Reading("recurrence", f"{state} states keep it, and no more at greater length")
     if holds("dense"):
         return Reading("dense", "content-free, but different from place to place")
     if near is not None and small and (not state or near - 1 <= state):
@@ -75,12 +85,15 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         return Reading("attention", "contents alone say who is looked at")
     if holds("positional"):
         return Reading("attention", "contents and a profile of the offset say who is looked at")
-    for family, gain in sorted(main.gains.items(), key=lambda each: -each[1]):
-        if gain > thresholds.part:
-            return Reading(MIXED, f"a sum of two mechanisms: {family}", tuple(family.split(" + ")))
-    if _bounded(trends.state, state, main.length, thresholds):
+    if main.parts is None:
+        return OPEN
+    if main.parts:
+        return Reading(MIXED, f"a sum of two mechanisms: {' and '.join(main.parts)}", main.parts)
+    if holds("neighbouring") and (state is None or grows):
+        return Reading("attention", "contents of neighbouring points together say who is looked at")
+    if bounded:
         return Reading("recurrence", f"{state} states keep it, and no more at greater length")
-    return Reading(MIXED, "no single family keeps it")
+    return Reading(MIXED, "no family keeps it, nor a sum of two")
 
 
 def _bounded(state: Growth | None, needed: int | None, length: int, thresholds: Thresholds) -> bool:

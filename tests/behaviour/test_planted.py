@@ -49,12 +49,7 @@ def test_failures_come_with_their_evidence() -> None:
     assert found["failures"] == []
 
 
-# Permuting inputs tells nothing of layers that are asked by swapping and that look up by order (docs/verdicts.md).
-OPEN = {"opaque attention", "last-place recall", "induction"}
-UNNAMED = pytest.mark.xfail(strict=True, reason="look-ups by opaque layers have no position-blind replacement yet")
-
-
-@pytest.mark.parametrize("name", [pytest.param(each, marks=UNNAMED if each in OPEN else ()) for each in QUICK])
+@pytest.mark.parametrize("name", QUICK)
 def test_quick_kinds_get_their_names(name: str) -> None:
     outcome = examine(draw(name, 0, LENGTH))
     assert outcome.right, outcome.line()

@@ -38,6 +38,20 @@ class Replacement(abc.ABC):
         """The replacing kernel for these inputs."""
 
 
+class Sum(Replacement):
+    """Two mechanisms, each of which can also stand alone."""
+
+    rivals: ClassVar[tuple[str, ...]] = ()  # families whose curves show what a part is worth alone
+
+    def alone(self, scene: Scene, budget: int) -> list[Float[Tensor, "batch heads points points"]]:
+        """The kernels of parts that only this sum can tell, without the others."""
+        return []
+
+    def parts(self, scene: Scene) -> tuple[str, ...]:
+        """What the parts are called, having been fitted."""
+        return tuple(self.family.split(" + "))
+
+
 FAMILIES: Registry[type[Replacement]] = Registry("family")
 
 

@@ -1,7 +1,7 @@
 """Layers under examination: what kernels and values they are made of."""
 
-from itnas.behaviour.subjects.base import Subject, View
+from itnas.behaviour.subjects.base import KernelSubject, Subject, View
 from itnas.behaviour.subjects.integral import IntegralSubject
 from itnas.behaviour.subjects.opaque import OpaqueSubject
 
-__all__ = ["IntegralSubject", "OpaqueSubject", "Subject", "View"]
+__all__ = ["IntegralSubject", "KernelSubject", "OpaqueSubject", "Subject", "View"]

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from itnas.behaviour.places import places_of
-from itnas.behaviour.subjects.base import Subject, View, spread, unseen
+from itnas.behaviour.subjects.base import KernelSubject, View, spread, unseen
 from itnas.models.mixers.attention import Attention, rotations, turned, visible
 from itnas.models.mixers.base import geometry_of
 from itnas.models.mixers.recurrence import without_padding
 from itnas.operator.domain import Domain
 
 
-class AttentionSubject(Subject):
+class AttentionSubject(KernelSubject):
     """The attention mixer, with rotary positions or without."""
 
     kind = "attention"
@@ -58,7 +58,7 @@ class AttentionSubject(Subject):
         return logits
 
 
-class MultiheadSubject(Subject):
+class MultiheadSubject(KernelSubject):
     """Self-attention by `nn.MultiheadAttention`, on inputs [B, N, C] whatever the module's own layout."""
 
     kind = "attention"

@@ -41,17 +41,39 @@ class Subject(abc.ABC):
     """A layer under examination."""
 
     kind: str  # what it is called in reports
+    # How thoroughly it is asked, as far as answers are cheap.
+    orders: int = 2  # random orders of the points, each with its reverse: in one of the two a pair keeps its order
+    cuts: int = 8  # cuts at which states are looked for
+    most_states: int = 32  # the largest state that is tried
+    donors: int = 12  # other samples whose continuations are spliced behind each prefix
 
     @abc.abstractmethod
     def view(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> View:
         """Kernels and values for these inputs."""
 
+    def run(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> Float[Tensor, "batch points out"]:
+        """The layer's output."""
+        view = self.view(u, domain)
+        return view.output(view.kernel)
+
+    def futures(
+        self, u: Float[Tensor, "batch points dim"], domain: Domain | None, cut: int, rows: Int[Tensor, " rows"]
+    ) -> Float[Tensor, "batch heads rows early"]:
+        """How some points from `cut` on look at those before it."""
+        return self.view(u, domain).kernel[:, :, rows, :cut]
+
+    def pasts(
+        self, u: Float[Tensor, "batch points dim"], domain: Domain | None, cut: int, rows: Int[Tensor, " rows"]
+    ) -> Float[Tensor, "batch heads rows late"]:
+        """How some points before `cut` look at those from it on."""
+        return self.view(u, domain).kernel[:, :, rows, cut:]
+
+
+class KernelSubject(Subject):
+    """A layer with a kernel that can be asked about points at other places than their own."""
+
     causal: bool = False  # whether points see only those before them
     placeless: bool = False  # whether places have no part in the kernel, so that moving points changes nothing
-    # How thoroughly it is asked, as far as answers are cheap.
-    orders: int = 2  # random orders of the points, each with its reverse: in one of the two a pair keeps its order
-    cuts: int = 16  # cuts at which states are looked for
-    most_states: int = 32  # the largest state that is tried
     link: Literal["identity", "exp"] = "identity"  # what is applied to the raw kernel before it is normalised
 
     @abc.abstractmethod
@@ -71,33 +93,6 @@ class Subject(abc.ABC):
         domain: Domain | None,
     ) -> Float[Tensor, "batch heads points points"]:
         """The effective kernel that a raw one stands for, with the input's own places deciding who sees whom."""
-
-    def run(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> Float[Tensor, "batch points out"]:
-        """The layer's output."""
-        view = self.view(u, domain)
-        return view.output(view.kernel)
-
-    def futures(
-        self,
-        u: Float[Tensor, "batch points dim"],
-        domain: Domain | None,
-        donors: Float[Tensor, "batch points dim"],
-        cut: int,
-    ) -> Float[Tensor, "batch heads late early"]:
-        """How the points from `cut` on would look at those before it, were their contents a donor's."""
-        spliced = torch.cat([u[:, :cut], donors[:, cut:]], 1)
-        return self.view(spliced, domain).kernel[:, :, cut:, :cut]
-
-    def pasts(
-        self,
-        u: Float[Tensor, "batch points dim"],
-        domain: Domain | None,
-        donors: Float[Tensor, "batch points dim"],
-        cut: int,
-    ) -> Float[Tensor, "batch heads early late"]:
-        """How the points before `cut` would look at those behind it, were their contents a donor's."""
-        spliced = torch.cat([donors[:, :cut], u[:, cut:]], 1)
-        return self.view(spliced, domain).kernel[:, :, :cut, cut:]
 
 
 def spread(out_weight: Float[Tensor, "out heads*width"], values: Float[Tensor, "batch heads points width"]) -> Tensor:

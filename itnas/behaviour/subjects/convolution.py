@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.places import places_of
-from itnas.behaviour.subjects.base import Subject, View, unseen
+from itnas.behaviour.subjects.base import KernelSubject, View, unseen
 from itnas.models.mixers.base import geometry_of
 from itnas.models.mixers.convolution import Convolution
 from itnas.models.mixers.recurrence import without_padding
 from itnas.operator.domain import Domain
 
 
-class ConvolutionSubject(Subject):
+class ConvolutionSubject(KernelSubject):
     """The convolution mixer, on a line or a grid."""
 
     kind = "convolution"

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.places import places_of
-from itnas.behaviour.subjects.base import Subject, View, spread, unseen
+from itnas.behaviour.subjects.base import KernelSubject, View, spread, unseen
 from itnas.models.mixers.base import geometry_of
 from itnas.models.mixers.gated_convolution import GatedConvolution
 from itnas.models.mixers.recurrence import without_padding
 from itnas.operator.domain import Domain
 
 
-class GatedConvolutionSubject(Subject):
+class GatedConvolutionSubject(KernelSubject):
     """`models.mixers.gated_convolution`."""
 
     kind = "gated-convolution"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.places import places_of
-from itnas.behaviour.subjects.base import Subject, View, spread, unseen
+from itnas.behaviour.subjects.base import KernelSubject, View, spread, unseen
 from itnas.operator import IntegralTransform
 from itnas.operator.domain import Domain, Geometry
 from itnas.operator.kernel import running
@@ -18,7 +18,7 @@ from itnas.operator.plans import Problem, effective_kernel
 from itnas.operator.plans.base import distances
 
 
-class IntegralSubject(Subject):
+class IntegralSubject(KernelSubject):
     """One application of an integral transform."""
 
     kind = "integral"
@@ -61,25 +61,32 @@ class IntegralSubject(Subject):
         problem = self._problem(u, domain)
         return problem.finish(problem.normaliser.normalise(raw, problem.weights()))
 
-    def futures(self, u: Tensor, domain: Domain | None, donors: Tensor, cut: int) -> Tensor:
-        """Only the rows that are asked for; and only their early columns, where a row's total does not matter."""
-        problem = self._problem(torch.cat([u[:, :cut], donors[:, cut:]], 1), domain)
+    def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:
+        return self._rows(u, domain, rows, 0, cut)
+
+    def pasts(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:
+        return self._rows(u, domain, rows, cut, u.shape[1])
+
+    def _rows(self, u: Tensor, domain: Domain | None, rows: Tensor, start: int, stop: int) -> Tensor:
+        """Only the rows that are asked for; and only the columns, where a row's total does not matter."""
+        problem = self._problem(u, domain)
         alone = problem.normaliser.denominator == "one"
-        end = cut if alone else problem.length
-        form, weights = problem.form, problem.weights()
-        k = form.block(_points(form.rows, cut, problem.length), _points(form.cols, 0, end))
+        first, last = (start, stop) if alone else (0, problem.length)
+        k = problem.form.block(_points(problem.form.rows, rows), _points(problem.form.cols, torch.arange(first, last)))
+        weights = problem.weights()
         if weights is not None:
-            weights = weights.expand(*weights.shape[:2], problem.length, problem.length)[:, :, cut:, :end]
-        return problem.normaliser.normalise(k, weights)[..., :cut].expand(u.shape[0], -1, -1, -1)
+            weights = weights.expand(*weights.shape[:2], problem.length, problem.length)[:, :, rows, first:last]
+        normalised = problem.normaliser.normalise(k, weights)[..., start - first : stop - first]
+        return normalised.expand(u.shape[0], -1, -1, -1)
 
     def _problem(self, u: Tensor, domain: Domain | None) -> Problem:
         return self.layer.problem(u, self.layer.geometry(u, domain), self.application)
 
 
-def _points(side: Side, start: int, stop: int) -> Side:
+def _points(side: Side, which: Tensor) -> Side:
     """Some of the points of one side of the kernel."""
     parts = {field.name: getattr(side, field.name) for field in dataclasses.fields(side)}
-    return Side(**{name: None if part is None else part[:, :, start:stop] for name, part in parts.items()})
+    return Side(**{name: None if part is None else part[:, :, which] for name, part in parts.items()})
 
 
 def _moved(geometry: Geometry, order: Tensor) -> Geometry:

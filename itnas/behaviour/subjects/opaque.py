@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.places import places_of
-from itnas.behaviour.subjects.base import Subject, View, unseen
+from itnas.behaviour.subjects.base import Subject, View
 from itnas.models.mixers.base import geometry_of
 from itnas.operator.domain import Domain
 
 CHUNK = 2**23  # numbers of input that are run at once
-PARTNERS = 2  # other samples that supply what is not a sample's own
+PARTNERS = 1  # other samples that supply what is not a sample's own
+BLOCKS = 12  # portions of the past that are swapped together, where states are looked for
 
 Run = Callable[[Tensor, Domain | None], Tensor]
 
@@ -31,7 +32,7 @@ Run = Callable[[Tensor, Domain | None], Tensor]
 class OpaqueSubject(Subject):
     """A layer of which nothing is known but what it answers. One head per output channel, values 1."""
 
-    orders, cuts, most_states = 1, 8, 8
+    cuts, most_states, donors = 6, 8, 4
 
     def __init__(self, run: Run, kind: str) -> None:
         self._run, self.kind = run, kind
@@ -60,29 +61,36 @@ class OpaqueSubject(Subject):
             contrast=u - sum((torch.roll(u, partner, 0) for partner in range(1, PARTNERS + 1)), 0 * u) / PARTNERS,
         )
 
-    def raw(self, u: Tensor, domain: Domain | None, order: Tensor) -> Tensor:
-        """Points change places for real."""
-        there = u[:, order.argsort()]
-        own = self._run(there, domain)
-        found = self._contributions(there, domain, own, own.mean(0, keepdim=True), 1)
-        moved = found[:, :, order][:, :, :, order]
-        return unseen(moved, order, causal=not self.looks_ahead(u, domain))
+    def rearranged(self, u: Tensor, domain: Domain | None, place: Tensor, orders: Tensor) -> Tensor:
+        """Output i with the points in the order of row i of `orders` [N, N]; `place` [1, N, C] stays where it is."""
+        batch, length, dim = u.shape
+        content, found = u - place, []
+        ends_here = domain is None and not self.looks_ahead(u, domain)
+        for part in torch.arange(length).split(max(1, CHUNK // (batch * length * dim))):
+            # Nothing behind the last row that is asked for changes it.
+            stop = int(part[-1]) + 1 if ends_here else length
+            given = (content[:, orders[part, :stop]] + place[:, :stop].unsqueeze(1)).transpose(0, 1)
+            outputs = self._run(given.flatten(0, 1), _repeated(domain, len(part), batch))
+            found.append(
+                torch.unflatten(outputs, 0, (len(part), batch))[torch.arange(len(part)), :, part].transpose(0, 1)
+            )
+        return torch.cat(found, 1)
 
-    def normalised(self, raw: Tensor, u: Tensor, domain: Domain | None) -> Tensor:
-        return raw if self.looks_ahead(u, domain) else raw.tril()
+    def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:
+        """Contributions of the points before the cut alone, with one partner; points of a block share theirs."""
+        return self._in_blocks(u, domain, cut, rows, ahead=False)
 
-    def futures(self, u: Tensor, domain: Domain | None, donors: Tensor, cut: int) -> Tensor:
-        """Contributions of the points before the cut alone, with one partner."""
-        spliced = torch.cat([u[:, :cut], donors[:, cut:]], 1)
-        shown = self._shown(spliced, domain, range(cut + 1), 1)
-        return (shown[:-1] - shown[1:])[:, :, cut:].permute(1, 3, 2, 0)
-
-    def pasts(self, u: Tensor, domain: Domain | None, donors: Tensor, cut: int) -> Tensor:
+    def pasts(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:
         """The same seen from the other end."""
-        spliced = torch.cat([donors[:, :cut], u[:, cut:]], 1).flip(1)
-        later = u.shape[1] - cut
-        shown = self._shown(spliced, domain, range(later + 1), 1, ahead=True)
-        return (shown[:-1] - shown[1:])[:, :, later:].permute(1, 3, 2, 0).flip(2, 3)
+        length = u.shape[1]
+        return self._in_blocks(u.flip(1), domain, length - cut, length - 1 - rows, ahead=True).flip(3)
+
+    def _in_blocks(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor, *, ahead: bool) -> Tensor:
+        starts = torch.linspace(0, cut, min(BLOCKS, cut) + 1).round().long()
+        shown = self._shown(u, domain, starts, 1, ahead=ahead)
+        sizes = starts.diff()
+        found = (shown[:-1] - shown[1:])[:, :, rows].permute(1, 3, 2, 0) / sizes  # [B, C, rows, blocks]
+        return found.repeat_interleave(sizes, -1)
 
     def looks_ahead(self, u: Tensor, domain: Domain | None) -> bool:
         """Whether later points change earlier outputs."""
@@ -93,7 +101,7 @@ class OpaqueSubject(Subject):
 
     def _contributions(self, u: Tensor, domain: Domain | None, own: Tensor, usual: Tensor, partners: int) -> Tensor:
         """K, [B, C, N, N]."""
-        every = range(u.shape[1])
+        every = torch.arange(u.shape[1])
         before = self._shown(u, domain, every, partners)  # [N, B, N, C]: own points from j on
         kernel = _steps(before).permute(1, 3, 2, 0).tril(-1)
         alone = own - kernel.sum(-1).transpose(1, 2)
@@ -104,7 +112,7 @@ class OpaqueSubject(Subject):
             alone = alone - later.sum(-1).transpose(1, 2)
         return kernel + torch.diag_embed((alone - usual).transpose(1, 2))
 
-    def _shown(self, u: Tensor, domain: Domain | None, starts: range, partners: int, *, ahead: bool = False) -> Tensor:
+    def _shown(self, u: Tensor, domain: Domain | None, starts: Tensor, partners: int, *, ahead: bool = False) -> Tensor:
         """The outputs with own points from j on, for each j of `starts`: [J, B, N, C].
 
         With `ahead`, u comes in reverse order and so do the outputs.
@@ -115,7 +123,7 @@ class OpaqueSubject(Subject):
         total: Tensor | None = None
         for partner in range(1, partners + 1):
             other, found = torch.roll(u, partner, 0), []
-            for part in torch.tensor(starts).split(size):
+            for part in starts.split(size):
                 mixed = torch.where((index < part.unsqueeze(1))[:, None, :, None], other, u).flatten(0, 1)
                 outputs = self._run(mixed.flip(1) if ahead else mixed, _repeated(domain, len(part), batch))
                 found.append(torch.unflatten(outputs.flip(1) if ahead else outputs, 0, (len(part), batch)))
