@@ -25,7 +25,7 @@ class Curve:
 
     def at(self, budget: int) -> float:
         """The largest fidelity seen within a budget: a curve that only rises."""
-        return max((fidelity.value for own, fidelity in self.points if own <= budget), default=0.0)
+        return max([0.0, *(fidelity.value for own, fidelity in self.points if own <= budget)])
 
 
 def smallest(measure: Callable[[int], Fidelity], most: int, enough: float, least: int = 1) -> Curve:

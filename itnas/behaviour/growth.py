@@ -18,15 +18,16 @@ class Growth:
     slope: float | None  # None: only one length, or no budget sufficed at any
 
     def trend(self, thresholds: Thresholds) -> Literal["bounded", "undecided", "grows"]:
-        """Where no budget suffices at the longest length, it grows beyond what was tried."""
-        longest = max(self.budgets)
-        if self.budgets[longest] is None:
+        """Where no budget suffices at the longest length, it grows beyond what was tried; where none does at a shorter
+        one, it cannot be said to be bounded."""
+        if self.budgets[max(self.budgets)] is None:
             return "grows"
         if self.slope is None:
             return "undecided"
         if self.slope > thresholds.grows:
             return "grows"
-        return "bounded" if self.slope < thresholds.bounded else "undecided"
+        complete = None not in self.budgets.values()
+        return "bounded" if self.slope < thresholds.bounded and complete else "undecided"
 
 
 def growth(budgets: Mapping[int, int | None]) -> Growth:

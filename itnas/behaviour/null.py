@@ -34,6 +34,8 @@ def families_of_copies(
     by_copy = []
     for number in range(copies):
         copied = make(FIRST_SEED + number)
+        if not isinstance(copied, nn.Module):
+            raise TypeError(f"untrained(seed) must give a torch module, got {type(copied).__name__}")
         with resting(copied), torch.no_grad():
             examiner = Examiner(copied, source, lengths, thresholds, functional=False)
             by_copy.append([verdict.family for verdict in examiner.verdicts(number, heads=False)])
@@ -42,6 +44,11 @@ def families_of_copies(
 
 def beside(verdicts: Sequence[LayerVerdict], families: Families, thresholds: Thresholds) -> list[LayerVerdict]:
     """The verdicts, told how often untrained copies show the same."""
+    if len(verdicts) != len(families):
+        raise ValueError(
+            "untrained(seed) must give networks like the model: "
+            f"it has {len(verdicts)} layers, they have {len(families)}"
+        )
     found = []
     for verdict, seen in zip(verdicts, families, strict=True):
         share = seen.count(verdict.family) / len(seen)

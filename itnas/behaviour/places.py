@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from itnas.operator.domain import Geometry
@@ -25,6 +25,7 @@ class Places:
     edges: Float[Tensor, "samples points points"] | None = None  # weights of a graph's edges
     offsets: Int[Tensor, " classes"] | None = None  # i - j of each class, where points stand in a regular line
     centre: int = 0  # the class of a point with itself
+    valid: Bool[Tensor, "samples points"] | None = None  # False at padding
 
     @property
     def length(self) -> int:
@@ -33,6 +34,10 @@ class Places:
 
 def places_of(geometry: Geometry) -> Places:
     """The classes and distances of a geometry's points."""
+    return replace(_classes(geometry), valid=geometry.valid)
+
+
+def _classes(geometry: Geometry) -> Places:
     if geometry.edges is not None:
         return _graph(geometry)
     if geometry.lattice is not None:
@@ -79,7 +84,14 @@ def _scattered(geometry: Geometry) -> Places:
     distance = delta.norm(dim=-1)
     signed = delta[..., 0] if geometry.ordered else distance
     own = torch.eye(geometry.length, dtype=torch.bool).expand_as(distance)
-    pool = signed[~own]
+    # A point is nearest to itself, whoever else stands there; padding is nobody's neighbour.
+    distance = distance.masked_fill(own, -1.0)
+    apart = ~own
+    if geometry.valid is not None:
+        valid = geometry.valid.cpu()
+        apart = apart & valid.unsqueeze(2) & valid.unsqueeze(1)
+        distance = distance.masked_fill(~valid.unsqueeze(1), torch.inf)
+    pool = signed.expand_as(apart)[apart]
     edges = torch.quantile(
         pool[:: max(1, len(pool) // 100_000)], torch.linspace(0, 1, BINS + 1, dtype=pool.dtype)[1:-1]
     )

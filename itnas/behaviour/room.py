@@ -17,9 +17,11 @@ from itnas.behaviour.thresholds import Thresholds
 from itnas.models import Network
 from itnas.tasks import Batch
 
-JUDGED, REFERENCE = 32, 32
+JUDGED, REFERENCE = 16, 32
+# Kernels of longer samples are larger, and say more each.
+POINTS, FEWEST = 4096, 6
 # Where a whole sample is one thing to get right or wrong, more of them are needed to tell 0.95 from 1.
-JUDGED_WHOLE = 128
+JUDGED_WHOLE = 64
 
 
 class Room:
@@ -28,7 +30,9 @@ class Room:
     def __init__(self, model: nn.Module, source: Source, length: int, *, functional: bool) -> None:
         self.model, self.source, self.length, self.functional = model, source, length, functional
         pooled = functional and source.task is not None and source.task.readout == "pooled"
-        self.shown = source.show(length, JUDGED_WHOLE if pooled else JUDGED, REFERENCE)
+        share = min(1.0, max(POINTS / (length * JUDGED), FEWEST / JUDGED))
+        judged = JUDGED_WHOLE if pooled else JUDGED
+        self.shown = source.show(length, round(share * judged), round(share * REFERENCE))
         self.heard = listen(model, lambda: self._run(self.shown.judged))
         self.others = listen(model, lambda: self._run(self.shown.reference))
         self.exams: dict[int, Examination] = {}

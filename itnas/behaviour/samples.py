@@ -14,7 +14,7 @@ from torch import Tensor
 from itnas.tasks import Batch, Task
 from itnas.tasks.base import take
 
-GROUP = 4  # samples that are scored together
+GROUP = 2  # samples that are scored together
 Score = Callable[[Tensor, Batch], float]
 
 

@@ -15,7 +15,7 @@ from itnas.operator.domain import Domain
 
 # The mean input of a place says something only if means scatter this much more than those of few samples would anyway.
 PLACED = 3.0
-SPLICED = 2**22  # entries of kernels that are worked out at once
+SPLICED = 2**17  # entries of kernels that are worked out at once
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,13 @@ class Scene:
     def _raw(self, order: Tensor) -> Tensor:
         u, place = self.inputs.u, self.inputs.place
         there = u if place is None else u - place + place[:, order]
-        return self.kernels.raw(there, self.inputs.domain, order)
+        raw = self.kernels.raw(there, self.inputs.domain, order)
+        valid = self.view.places.valid
+        if valid is None:
+            return raw
+        # Padding is nowhere.
+        somewhere = valid[:, order]
+        return raw.masked_fill(~(somewhere.unsqueeze(2) & somewhere.unsqueeze(1)).unsqueeze(1), torch.nan)
 
     def normalised(self, raw: Tensor) -> Tensor:
         """The effective kernel of a raw one."""
@@ -129,28 +135,45 @@ class Scene:
 
         def futures(cut: int, rows: Tensor) -> Tensor:
             if not backwards:
-                return self._spliced(cut, rows, before=True)
-            return self._spliced(length - cut, length - 1 - rows, before=False).flip(-1)
+                return self._futures(cut, rows, before=True)
+            return self._futures(length - cut, length - 1 - rows, before=False).flip(-1)
 
         scale = strength.flip(-1) if backwards else strength
         most = min(self.subject.most_states, max(length // 4, 4))
         return directions(kernel, scale, futures, cuts_of(length, self.subject.cuts), most)
 
-    def _spliced(self, cut: int, rows: Tensor, *, before: bool) -> Float[Tensor, "donors batch heads rows points"]:
-        """How some points on one side of a cut would look at those on the other, were they and theirs a donor's."""
+    def _futures(self, cut: int, rows: Tensor, *, before: bool) -> Float[Tensor, "futures batch heads rows points"]:
+        """How points on one side of a cut would look at those on the other, were they and theirs a donor's.
+
+        Many rows are dealt out: each future is made of several donors, who give some of its rows each.
+        """
+        donors = torch.arange(1, min(self.subject.donors, len(self.inputs) - 1) + 1)
+        each = min(-(-len(rows) // self.subject.rows), max(len(donors), 1))  # donors to a future
+        dealt = [
+            self._spliced(cut, rows[k::each], donors[k::each][: len(donors) // each], before=before)
+            for k in range(each)
+        ]
+        found = dealt[0].new_empty(*dealt[0].shape[:3], len(rows), dealt[0].shape[-1])
+        for k, some in enumerate(dealt):
+            found[:, :, :, k::each] = some
+        return found
+
+    def _spliced(
+        self, cut: int, rows: Tensor, donors: Tensor, *, before: bool
+    ) -> Float[Tensor, "donors batch heads rows points"]:
         u, domain = self.inputs.u, self.inputs.domain
         size, length = u.shape[:2]
         found = []
-        for some in torch.arange(1, self.subject.donors + 1).split(max(1, SPLICED // (size * length * len(rows)))):
-            donors = torch.cat([torch.roll(u, int(shift), 0) for shift in some])
+        for some in donors.split(max(1, SPLICED // (size * length * len(rows)))):
+            strange = torch.cat([torch.roll(u, int(shift), 0) for shift in some])
             own = u.repeat(len(some), 1, 1)
             there = domain
             if domain is not None and domain.per_sample():
                 there = domain.samples(torch.arange(size).repeat(len(some)))
             if before:
-                kernel = self.subject.futures(torch.cat([own[:, :cut], donors[:, cut:]], 1), there, cut, rows)
+                kernel = self.subject.futures(torch.cat([own[:, :cut], strange[:, cut:]], 1), there, cut, rows)
             else:
-                kernel = self.subject.pasts(torch.cat([donors[:, :cut], own[:, cut:]], 1), there, cut, rows)
+                kernel = self.subject.pasts(torch.cat([strange[:, :cut], own[:, cut:]], 1), there, cut, rows)
             found.append(torch.unflatten(kernel, 0, (len(some), size)))
         return torch.cat(found)
 

@@ -58,7 +58,8 @@ def layers_of(network: nn.Module) -> dict[str, nn.Module]:
 
     def visit(name: str, module: nn.Module) -> None:
         if _adapter_for(module) is not None:
-            found[name or type(module).__name__] = module
+            if all(module is not other for other in found.values()):
+                found[name or type(module).__name__] = module
             return
         for child_name, child in module.named_children():
             visit(f"{name}.{child_name}" if name else child_name, child)
@@ -172,9 +173,13 @@ class _Multihead(Adapter):
         return (query if self.module.batch_first else query.transpose(0, 1)), None
 
     def wrap(self, y: Tensor, call: Call) -> Any:
-        return (y if self.module.batch_first else y.transpose(0, 1)), None
+        """The weights, where they are asked for, stay as they were."""
+        weights = call.original(*call.args, **call.kwargs)[1]
+        return (y if self.module.batch_first else y.transpose(0, 1)), weights
 
     def subject(self, call: Call) -> Subject:
+        if self.module.bias_k is not None or self.module.add_zero_attn:
+            raise ValueError("nn.MultiheadAttention with add_bias_kv or add_zero_attn is not examined")
         mask, hidden, causal = _arguments(call, "attn_mask", "key_padding_mask", "is_causal")
         if hidden is not None and bool(hidden.any()):
             raise ValueError("nn.MultiheadAttention with padded keys is not examined: give samples of full length")
@@ -186,14 +191,24 @@ class _Recurrent(Adapter):
         given = call.args[0] if call.args else call.kwargs["input"]
         if not isinstance(given, Tensor) or given.dim() != 3:
             raise ValueError(f"{type(self.module).__name__} is examined on batches of equal length, not packed ones")
+        start = call.args[1] if len(call.args) > 1 else call.kwargs.get("hx")
+        parts = () if start is None else start if isinstance(start, tuple) else (start,)
+        if any(bool(part.any()) for part in parts):
+            raise ValueError(
+                f"{type(self.module).__name__} is examined from a state of zeros, not one that is handed in"
+            )
         return (given if self.module.batch_first else given.transpose(0, 1)), None
 
     def wrap(self, y: Tensor, call: Call) -> Any:
-        """Of one layer that walks forward, the last state is the last output; other states stay as they were."""
+        """The last layer's final states are outputs; lower layers' states, and cells, stay as they were."""
         state = call.original(*call.args, **call.kwargs)[1]
-        if self.module.num_layers == 1 and not self.module.bidirectional:
-            last = y[:, -1:].transpose(0, 1)
-            state = (last, state[1]) if isinstance(state, tuple) else last
+        final = y[:, -1:]
+        if self.module.bidirectional:
+            ahead, back = y.chunk(2, -1)
+            final = torch.stack([ahead[:, -1], back[:, 0]], 1)
+        own = state[0] if isinstance(state, tuple) else state
+        changed = torch.cat([own[: len(own) - final.shape[1]], final.transpose(0, 1)])
+        state = (changed, state[1]) if isinstance(state, tuple) else changed
         return (y if self.module.batch_first else y.transpose(0, 1)), state
 
     def subject(self, call: Call) -> Subject:
@@ -255,6 +270,8 @@ def _arguments(call: Call, *names: str) -> list[Any]:
 
 def _is_causal(mask: Tensor) -> bool:
     """Whether a mask hides exactly what comes later."""
+    if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == -torch.inf)).all()):
+        raise ValueError("nn.MultiheadAttention with a bias for its mask is not examined")
     hidden = mask if mask.dtype == torch.bool else mask == -torch.inf
     if not bool(hidden.any()):
         return False

@@ -37,7 +37,9 @@ def silent(heard: Heard) -> Replacing:
 
 
 def stand_in_kernel(verdict: LayerVerdict, exam: Examination, scene: Scene) -> Tensor:
-    """The kernel that a verdict names; where it names none, the layer's own."""
+    """The kernel that a verdict names: of a layer that does nothing, zero; where nothing keeps it, the layer's own."""
+    if verdict.family == "none":
+        return torch.zeros_like(scene.kernel)
     replacement = exam.fit(verdict.told_by) if verdict.told_by in verdict.main.curves else None
     if replacement is None or verdict.by_heads:
         return headwise(verdict.heads, exam, scene) if verdict.by_heads else scene.kernel

@@ -15,8 +15,9 @@ class Thresholds:
     bounded: float = 0.25  # slope of log(1 + budget) on log N below which a budget is bounded
     grows: float = 0.5  # and above which it grows
     largest_share: float = 1 / 16  # a bounded state has at most max(largest_share N, smallest_bound) directions
-    smallest_bound: int = 3
+    smallest_bound: int = 2
     points_per_state: float = 5.0  # a content-free state that stands for fewer points each is a convolution's
+    tie: float = 0.03  # what attention must keep beyond a fixed matrix that also suffices
     head: float = 0.05  # share of a layer's output that a head must carry to have a say
     part: float = 0.1  # what each part of a sum must add
     imposed: float = 0.5  # share of untrained copies that must show a family for it to be imposed

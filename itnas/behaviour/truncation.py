@@ -36,7 +36,7 @@ class Directions:
 
     def reach(self, length: int) -> tuple[tuple[int, int, int], ...]:
         """For each cut: its number, the cut, and the row at which the next one takes over."""
-        ends = (*self.cuts[1:], length)
+        ends = (*self.cuts[1:], length) if self.cuts else ()
         return tuple((number, cut, end) for number, (cut, end) in enumerate(zip(self.cuts, ends, strict=True)))
 
 
@@ -62,8 +62,8 @@ def directions(
     scale = scale.clamp_min(1e-6 * scale.amax(-1, keepdim=True).clamp_min(1e-30))
     found = []
     generator = torch.Generator().manual_seed(0)
-    for cut in cuts:
-        late = late_rows(cut, kernel.shape[-1])
+    for cut, until in zip(cuts, (*cuts[1:], kernel.shape[-1]), strict=False):
+        late = late_rows(cut, kernel.shape[-1], until)
         weights = torch.cat([late.diff().sqrt(), late.new_ones(1)]).to(kernel.dtype)
         rows = kernel[:, :, late, :cut].unsqueeze(0) if futures is None else futures(cut, late)
         weighted = rows * weights.unsqueeze(1) * scale[:, :, None, :cut]
@@ -71,10 +71,10 @@ def directions(
     return Directions(cuts, tuple(found), scale)
 
 
-def late_rows(cut: int, length: int) -> Int[Tensor, " rows"]:
-    """Rows from the cut on, ever sparser (steps of an eighth of the distance), and the last one: there a question may
-    come that no other row asks."""
-    found = [cut]
+def late_rows(cut: int, length: int, until: int) -> Int[Tensor, " rows"]:
+    """All rows from the cut until the next, which are those that it changes; beyond, ever sparser (steps of an eighth
+    of the distance); and the last one: there a question may come that no other row asks."""
+    found = list(range(cut, until))
     while found[-1] < length - 1:
         found.append(min(found[-1] + 1 + (found[-1] - cut) // 8, length - 1))
     return torch.tensor(found)

@@ -70,20 +70,24 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         return Reading("recurrence", f"content-free; {state} states keep what would take {support} offsets")
     if near is not None and ends and near <= 2 * max(state or near, 1) + 2:
         return Reading("local", f"nothing beyond the nearest {near} points or so counts, and contents do")
+    # A fixed matrix wins ties with attention, not more.
+    fixed = holds("dense") and main.value("dense") >= main.value("attention") - thresholds.tie
     # A state of one number that contents address is attention; one that all points share alike is none. Of a layer that
     # is known by its answers alone nobody can tell, so there whatever keeps a small state is a recurrence.
-    if state == 1 and not grows and (holds("dense") or not holds("attention")):
+    if state == 1 and not grows and (fixed or not holds("attention")):
         return Reading("recurrence", "one state that serves every future keeps it")
     bounded = _bounded(trends.state, state, main.length, thresholds)
-    if main.opaque and bounded and not holds("dense"):
+    tiny = state is not None and state <= thresholds.smallest_bound
+    if main.opaque and bounded and not fixed and (tiny or not holds("attention")):
         return Reading("recurrence", f"{state} states keep it, and no more at greater length")
-    if holds("dense"):
+    if fixed:
         return Reading("dense", "content-free, but different from place to place")
     if near is not None and small and (not state or near - 1 <= state):
         return Reading("local", f"the nearest {near} points keep it, and their contents count")
     if holds("attention"):
         return Reading("attention", "contents alone say who is looked at")
-    if holds("positional"):
+    # Contents times a profile that fades are also a gated recurrence; which of the two, its state tells.
+    if holds("positional") and not tiny:
         return Reading("attention", "contents and a profile of the offset say who is looked at")
     if main.parts is None:
         return OPEN

@@ -36,8 +36,10 @@ def class_means(scene: Scene, entries: Tensor) -> Tensor:
     """The mean of each class over samples and over the pairs that see each other, [H, classes]."""
     places = scene.view.places
     seen = torch.ones_like(entries[:, :1])
+    if places.valid is not None:
+        seen = seen * (places.valid.unsqueeze(2) & places.valid.unsqueeze(1)).unsqueeze(1)
     if places.edges is not None:
-        seen = (places.edges != 0).to(entries.dtype).unsqueeze(1).expand_as(seen)
+        seen = (places.edges != 0).to(entries.dtype).unsqueeze(1) * seen
         entries = torch.where(seen > 0, entries / torch.where(seen > 0, places.edges.unsqueeze(1), 1.0), 0.0)
     return class_sums(entries, places) / class_sums(seen, places).clamp_min(1)
 

@@ -48,13 +48,17 @@ class AttentionAndConvolution(Sum):
         return ("attention", "recurrence") if taps > 2 * states else super().parts(scene)
 
     def _past(self, scene: Scene) -> Tensor | None:
-        """The profile at offsets 1, 2, ... (or, where that is larger, -1, -2, ...); None where there is no order."""
+        """The profile at offsets 1, 2, ... (or, where that is larger, -1, -2, ...); None where there is no order.
+
+        What is left far away is no part of it: a constant may as well be the contents'.
+        """
         if self.answered is not None:
             return self.answered.profile
         offsets = scene.view.places.offsets
         if offsets is None or not scene.view.places.ordered:
             return None
-        past, ahead = self.profile[:, offsets > 0], self.profile[:, offsets < 0].flip(-1)
+        sides = [self.profile[:, offsets > 0], self.profile[:, offsets < 0].flip(-1)]
+        past, ahead = (side - side[:, -(side.shape[1] // 4 + 1) :].mean(1, keepdim=True) for side in sides)
         return ahead if bool(ahead.abs().amax() > past.abs().amax()) else past
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:

@@ -18,6 +18,7 @@ class AttentionSubject(KernelSubject):
 
     kind = "attention"
     link = "exp"
+    orders = 4
 
     def __init__(self, layer: Attention) -> None:
         self.layer, self.causal, self.placeless = layer, layer.causal, not layer.rotary

@@ -45,7 +45,8 @@ class Subject(abc.ABC):
     orders: int = 2  # random orders of the points, each with its reverse: in one of the two a pair keeps its order
     cuts: int = 8  # cuts at which states are looked for
     most_states: int = 32  # the largest state that is tried
-    donors: int = 12  # other samples whose continuations are spliced behind each prefix
+    donors: int = 16  # other samples whose continuations are spliced behind each prefix
+    rows: int = 16  # how much of its continuation each is asked for
 
     @abc.abstractmethod
     def view(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> View:

@@ -77,6 +77,8 @@ class IntegralSubject(KernelSubject):
         if weights is not None:
             weights = weights.expand(*weights.shape[:2], problem.length, problem.length)[:, :, rows, first:last]
         normalised = problem.normaliser.normalise(k, weights)[..., start - first : stop - first]
+        if problem.geometry.valid is not None:
+            normalised = normalised * problem.geometry.valid[:, None, rows, None]
         return normalised.expand(u.shape[0], -1, -1, -1)
 
     def _problem(self, u: Tensor, domain: Domain | None) -> Problem:
