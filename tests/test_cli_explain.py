@@ -131,7 +131,8 @@ def test_pictures_and_arrays(trained: Path, tmp_path: Path, inside: Inside) -> N
     assert inside("explain", trained, *QUICK, "--all", "--plot", page, "--arrays", arrays)[0] == 0
     text = page.read_text()
     assert "<script src=" not in text
-    assert "layer 2: blocks.1.mixer (attention)" in text
+    assert text.count("<h3>Layer 2: blocks.1.mixer (attention)</h3>") == text.count("<h2 ") == 2
+    assert "All layers replaced at once by what they became: fidelity " in text
     found = np.load(arrays)
     about = json.loads(str(found["about"]))
     assert set(about) == {f"{replica}.{layer}" for replica in {key.split(".")[0] for key in about} for layer in (0, 1)}
@@ -153,6 +154,10 @@ def test_another_task_of_the_same_shape(trained: Path, inside: Inside) -> None:
         (["runs/first:17"], "runs/first:17: runs of many trials come with `itnas search`"),
         (["."], "holds no finished training (genome.yaml, result.json, weights.safetensors, replicas.safetensors"),
         (["OUT/genome.yaml"], "genome.yaml: name a training's folder, or weights.safetensors or replicas.safetensors"),
+        (["file"], "file: name a training's folder, or weights.safetensors or replicas.safetensors in it"),
+        (["OUT", "--lengths", "a,b"], "--lengths must be whole numbers with commas between them, got 'a,b'"),
+        (["OUT", "--lengths", ""], "--lengths must be whole numbers with commas between them, got ''"),
+        (["OUT", "--lengths", "0"], "--lengths must be at least 4, got 0"),
         (["OUT", "--lengths", "8;16"], "--lengths must be whole numbers with commas between them, got '8;16'"),
         (["OUT", "--lengths", "2,16"], "--lengths must be at least 4, got 2,16"),
         (["OUT", "--json", "--csv"], "--json and --csv exclude each other"),
@@ -162,6 +167,8 @@ def test_another_task_of_the_same_shape(trained: Path, inside: Inside) -> None:
         (["OUT", "--copies", "-1"], "--copies must not be negative, got -1"),
         (["OUT", "--plot", "page.pdf"], "unknown ending of page.pdf 'pdf': choose from 'html'"),
         (["OUT", "--plot", "folder.html"], "--plot folder.html is a folder: name a file"),
+        (["OUT", "--plot", "file/page.html"], "--plot file/page.html lies below a file: name another place"),
+        (["OUT", "--arrays", "folder.npz"], "--arrays folder.npz is a folder: name a file"),
         (["OUT", "--arrays", "arrays.npy"], "unknown ending of arrays.npy 'npy': choose from 'npz'"),
         (["OUT", "--arrays", "file/arrays.npz"], "--arrays file/arrays.npz lies below a file: name another place"),
         (["OUT", "--task", "recal"], "unknown task 'recal'"),
@@ -177,14 +184,33 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder.html").mkdir()
+    for name in ("folder.html", "folder.npz"):
+        (tmp_path / name).mkdir()
     (tmp_path / "file").touch()
     code, out, errors = inside("explain", *(each.replace("OUT", str(trained)) for each in arguments), "--quiet")
     assert code == 2, errors
     assert message in errors
     assert errors.count("\n") == 1, errors
     assert out == ""
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.html", "folder.npz"]
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").is_file(), reason="no /proc, where nobody can write")
+@pytest.mark.parametrize(("option", "name"), [("--plot", "page.html"), ("--arrays", "deep/arrays.npz")])
+def test_what_cannot_be_written_is_said_before_the_work(trained: Path, inside: Inside, option: str, name: str) -> None:
+    code, out, errors = inside("explain", trained, "--copies", "0", option, f"/proc/{name}")
+    assert (code, out) == (2, "")
+    # Not even that it begins to explain.
+    assert errors == f"itnas: {option} /proc/{name} cannot be written (No such file or directory): name another place\n"
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").is_file(), reason="no /proc/meminfo, which tells the free memory")
+@pytest.mark.parametrize("length", [10**6, 10**20])
+def test_lengths_that_no_memory_holds(trained: Path, inside: Inside, length: int) -> None:
+    code, out, errors = inside("explain", trained, "--lengths", f"8,{length}")
+    assert (code, out) == (2, "")
+    assert errors.startswith(f"itnas: {length} points take at least ")
+    assert errors.endswith(" GB are free: ask for fewer with --lengths\n")
 
 
 def respoiled(path: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
@@ -232,12 +258,40 @@ def test_damaged_files_are_named(copied: Path, inside: Inside) -> None:
     assert errors.count("\n") == 1
 
 
+@pytest.mark.parametrize(("name", "more"), [("weights.safetensors", ()), ("replicas.safetensors", ("--all",))])
+@pytest.mark.parametrize("kept", [0, 1000])
+def test_weights_cut_short(copied: Path, inside: Inside, name: str, more: tuple[str, ...], kept: int) -> None:
+    (copied / name).write_bytes((copied / name).read_bytes()[:kept])
+    code, _, errors = inside("explain", copied, *QUICK, *more, "--plot", copied / "page.html")
+    assert code == 2
+    assert f"{name} is damaged (" in errors
+    assert errors.count("\n") == 1
+    assert not (copied / "page.html").exists()
+
+
 def test_garbage_for_weights(copied: Path, inside: Inside) -> None:
     (copied / "weights.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0garbage!")
     code, _, errors = inside("explain", copied, *QUICK)
     assert code == 2
     assert "weights.safetensors is damaged (" in errors
     assert errors.count("\n") == 1
+
+
+def test_a_folder_without_weights(copied: Path, inside: Inside) -> None:
+    (copied / "weights.safetensors").unlink()
+    code, _, errors = inside("explain", copied, *QUICK)
+    assert code == 2
+    assert "holds no finished training (weights.safetensors missing): name a folder that `itnas train --out`" in errors
+
+
+def test_help_names_what_is_given(inside: Inside) -> None:
+    code, out, _ = inside("explain", "--help")
+    assert code == 0
+    assert "folder" in out.splitlines()[1]
+    options = [line.split() for line in out.splitlines() if "--" in line]
+    told = {word: line for line in options for word in line if word.startswith("--")}
+    kinds = {"--task": "<task>", "--lengths": "<n,n,...>", "--replica": "<n>", "--copies": "<n>", "--plot": "<file>"}
+    assert all(kind in told[option] for option, kind in kinds.items())
 
 
 def test_weights_of_another_genome(copied: Path, inside: Inside) -> None:

@@ -14,11 +14,9 @@ from itnas.models.mixers import Placement
 from itnas.models.mixers.attention import Attention
 from itnas.recover.weights import factorised_kernel, mlp_kernel, write
 
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import Attending, Opaque
-from .streams import Inputs
 
-Drawn = tuple[nn.Module, Inputs]
 MILD, SHARP = (0.7, 1.2), (2.0, 4.0)
 KEYS = 8  # channels of keys and queries
 
@@ -44,26 +42,27 @@ def biased(dice: Dice, features: tuple[str, ...], causal: bool, width: int = 16)
 
 @plants("sharp attention", "attention")
 def sharp(dice: Dice) -> Drawn:
-    dice.span(longest=256)
-    return itnas.recover.from_module(multihead(dice, SHARP), causal=False), dice.inputs(16)
+    return _recovered(dice, SHARP, causal=False, longest=256)
 
 
 @plants("sharp causal attention", "attention")
 def sharp_causal(dice: Dice) -> Drawn:
-    dice.span(longest=128)
-    return itnas.recover.from_module(multihead(dice, SHARP), causal=True), dice.inputs(16)
+    return _recovered(dice, SHARP, causal=True)
 
 
 @plants("mild attention", "attention")
 def mild(dice: Dice) -> Drawn:
-    dice.span(longest=128)
-    return itnas.recover.from_module(multihead(dice, MILD), causal=False), dice.inputs(16)
+    return _recovered(dice, MILD, causal=False)
 
 
 @plants("mild causal attention", "attention")
 def mild_causal(dice: Dice) -> Drawn:
-    dice.span(longest=128)
-    return itnas.recover.from_module(multihead(dice, MILD), causal=True), dice.inputs(16)
+    return _recovered(dice, MILD, causal=True)
+
+
+def _recovered(dice: Dice, spread: tuple[float, float], causal: bool, longest: int = 128) -> Drawn:
+    dice.span(longest=longest)
+    return itnas.recover.from_module(multihead(dice, spread), causal=causal), dice.inputs(16)
 
 
 @plants("torch attention", "attention")

@@ -11,11 +11,8 @@ from itnas.models.mixers.convolution import Convolution
 from itnas.recover.hat import HAT, select_offsets
 from itnas.recover.weights import mlp_kernel, write, write_identity_out, write_identity_value
 
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import Opaque, Sliding, shifted
-from .streams import Inputs
-
-Drawn = tuple[nn.Module, Inputs]
 
 
 @plants("causal convolution", "convolution")
@@ -34,7 +31,7 @@ def two_sided(dice: Dice) -> Drawn:
 
 @plants("dilated convolution", "convolution")
 def dilated(dice: Dice) -> Drawn:
-    """3 or 4 taps, 2 to 4 points apart: fits into a quarter of the shortest length."""
+    """3 or 4 taps, 2 to 4 points apart: looks back 4 to 12 points."""
     dice.span(longest=128)
     width, taps, step = dice.integer(8, 16), dice.integer(3, 4), dice.integer(2, 4)
     return itnas.recover.from_module(nn.Conv1d(width, width, taps, dilation=step), causal=True), dice.inputs(width)

@@ -16,11 +16,10 @@ from itnas.models.mixers.selective_ssm import SelectiveSsm
 from itnas.recover.recurrence import Recurrence
 from itnas.recover.weights import write
 
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import Opaque, Walked, Walking
-from .streams import Inputs
 
-Drawn = tuple[nn.Module, Inputs]
+RAREST = 0.05  # share of points at which a latch is written: of few symbols, none may say so
 
 
 def gates(dice: Dice, count: int) -> Tensor:
@@ -46,6 +45,21 @@ def recovered(module: nn.RNN | nn.GRU | nn.LSTM) -> Recurrence:
     assert isinstance(layer, Recurrence)
     layer.method = "step"
     return layer
+
+
+def torchs(dice: Dice, module: nn.RNN | nn.GRU | nn.LSTM) -> nn.Module:
+    """The module itself or its recovered twin."""
+    return recovered(module) if dice.coin() else Walked(module)
+
+
+def elman(dice: Dice, width: int, hidden: int, sizes: tuple[float, float]) -> tuple[nn.RNN, Tensor]:
+    """h_t = tanh(w u_t + A h_(t-1)), w u_t of one of these sizes on inputs of variance 1; and A, yet to be written."""
+    module = nn.RNN(width, hidden, batch_first=True)
+    own = dict(module.named_parameters())
+    own["weight_ih_l0"].copy_(dice.uniform(*sizes) * torch.randn(hidden, width) / width**0.5)
+    own["bias_ih_l0"].zero_()
+    own["bias_hh_l0"].zero_()
+    return module, own["weight_hh_l0"]
 
 
 @plants("gru", "recurrence", slow=True)
@@ -83,15 +97,16 @@ def closed_gate_gru(dice: Dice) -> Drawn:
 
 @plants("lstm", "recurrence", slow=True)
 def lstm(dice: Dice) -> Drawn:
-    """One or two units: two to four states."""
+    """One or two units: two to four states. Without torch's biases, which drive so few units into saturation."""
     dice.span(shortest=64)
     width, hidden = dice.integer(8, 12), dice.integer(1, 2)
     module = nn.LSTM(width, hidden, batch_first=True)
     own = dict(module.named_parameters())
     own["weight_ih_l0"].copy_(torch.randn(4 * hidden, width) / width**0.5)
+    own["bias_ih_l0"].zero_()
+    own["bias_hh_l0"].zero_()
     own["bias_ih_l0"][hidden : 2 * hidden] = gates(dice, hidden)
-    layer = recovered(module) if dice.coin() else Walked(module)
-    return layer, dice.inputs(width)
+    return torchs(dice, module), dice.inputs(width)
 
 
 @plants("elman latches", "recurrence", slow=True)
@@ -99,29 +114,18 @@ def elman_latches(dice: Dice) -> Drawn:
     """nn.RNN with units that latch: tanh(w u + a h), a = 1 to 1.3, each one state, flipped by large input."""
     dice.span(shortest=64)
     width, hidden = dice.integer(8, 12), dice.integer(2, 6)
-    module = nn.RNN(width, hidden, batch_first=True)
-    own = dict(module.named_parameters())
-    own["weight_ih_l0"].copy_(dice.uniform(0.3, 0.6) * torch.randn(hidden, width) / width**0.5)
-    own["weight_hh_l0"].copy_(torch.diag(1.0 + 0.3 * torch.rand(hidden)))
-    own["bias_ih_l0"].zero_()
-    own["bias_hh_l0"].zero_()
-    layer = recovered(module) if dice.coin() else Walked(module)
-    return layer, dice.inputs(width)
+    module, states = elman(dice, width, hidden, (0.3, 0.6))
+    states.copy_(torch.diag(1.0 + 0.3 * torch.rand(hidden)))
+    return torchs(dice, module), dice.inputs(width)
 
 
 @plants("elman rotation", "recurrence", slow=True)
 def elman_rotation(dice: Dice) -> Drawn:
-    """nn.RNN turning in the plane, |W| = 1, small inputs: two states, damped by the tanh alone."""
+    """nn.RNN turning in the plane, |A| = 1, small inputs: two states, damped by the tanh alone."""
     dice.span(shortest=64)
     width, turn = dice.integer(8, 12), torch.tensor(dice.uniform(0.2, 1.5))
-    module = nn.RNN(width, 2, batch_first=True)
-    own = dict(module.named_parameters())
-    own["weight_ih_l0"].copy_(dice.uniform(0.1, 0.2) * torch.randn(2, width) / width**0.5)
-    own["weight_hh_l0"].copy_(
-        torch.stack([torch.stack([turn.cos(), -turn.sin()]), torch.stack([turn.sin(), turn.cos()])])
-    )
-    own["bias_ih_l0"].zero_()
-    own["bias_hh_l0"].zero_()
+    module, states = elman(dice, width, 2, (0.1, 0.2))
+    states.copy_(torch.stack([turn.cos(), -turn.sin(), turn.sin(), turn.cos()]).view(2, 2))
     return Walked(module), dice.inputs(width)
 
 
@@ -178,7 +182,10 @@ def latch(dice: Dice) -> Drawn:
     width, rare = dice.integer(8, 16), dice.uniform(0.7, 1.3)
     inputs = dice.inputs(width)
     ask, value = torch.randn(width), torch.randn(width, width) / width**0.5
-    level = rare * float((inputs(64) @ ask).std())
+    said = inputs(64) @ ask
+    level = rare * float(said.std())
+    while float((said > level).float().mean()) < RAREST:
+        level = 0.8 * level
 
     def step(h: Tensor, u: Tensor) -> Tensor:
         return torch.where((u @ ask > level).unsqueeze(1), u @ value, h)

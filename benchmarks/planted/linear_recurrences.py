@@ -8,21 +8,18 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import itnas
 from itnas.recover.weights import factorised_kernel, write
 
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import BothWays, Walking
-from .streams import Inputs
-
-Drawn = tuple[nn.Module, Inputs]
 
 
-def memories(dice: Dice, count: int) -> Tensor:
-    """tau per channel, 8 to N/2."""
-    return torch.tensor([dice.log_uniform(8, dice.length / 2) for _ in range(count)])
+def memories(dice: Dice, count: int, longest: float = 1 / 2) -> Tensor:
+    """tau per channel, 8 to a share of N."""
+    return torch.tensor([dice.log_uniform(8, max(dice.length * longest, 8)) for _ in range(count)])
 
 
 def state_space(rate: Tensor, turn: Tensor) -> itnas.IntegralTransform:

@@ -8,16 +8,13 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import itnas
 from itnas.recover.weights import mlp_kernel, write
 
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import Matrix
-from .streams import Inputs
-
-Drawn = tuple[nn.Module, Inputs]
 
 
 def waves(dice: Dice, hidden: int, highest: float) -> itnas.IntegralTransform:

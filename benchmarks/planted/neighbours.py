@@ -7,7 +7,7 @@ register of one, as much a recurrence as it is local.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import itnas
 from itnas.models.mixers import Placement
@@ -15,11 +15,8 @@ from itnas.models.mixers.gated_convolution import GatedConvolution
 from itnas.recover.weights import write
 
 from .attentions import biased
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import Opaque, shifted
-from .streams import Inputs
-
-Drawn = tuple[nn.Module, Inputs]
 
 
 @plants("windowed attention", "local")

@@ -8,11 +8,8 @@ from torch import nn
 import itnas
 from itnas.recover.weights import write
 
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import Opaque, Walked
-from .streams import Inputs
-
-Drawn = tuple[nn.Module, Inputs]
 
 
 @plants("zero", "none")

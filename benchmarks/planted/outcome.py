@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from itnas.behaviour import LayerVerdict, explain
+from itnas.behaviour import LayerVerdict, Thresholds, explain
+from itnas.behaviour.agreement import wilson
 
 from .base import KINDS, Planted, draw
 
@@ -23,6 +24,7 @@ class Outcome:
     seed: int
     stream: str
     length: int
+    scored: bool
     expected: str
     named: str
     parts: tuple[str, ...]
@@ -31,33 +33,41 @@ class Outcome:
     evidence: dict[str, Any]
     seconds: float
 
+    @property
+    def is_sum(self) -> bool:
+        return self.expected == MIXED
+
     def line(self) -> str:
         """For whoever looks for what went wrong."""
-        who = f"{self.kind}, seed {self.seed}, N {self.length}, {self.stream}"
+        who = f"{self.kind}, seed {self.seed}, N {self.length}, {self.stream}{', scored' * self.scored}"
         named = f"{self.named} {' + '.join(self.parts)}".strip()
         shown = ", ".join(f"{name} {value}" for name, value in self.evidence.items())
         return f"{who}: {self.expected} was named {named} ({self.reason}). {shown}"
 
 
-def examine(planted: Planted) -> Outcome:
+def examine(planted: Planted, thresholds: Thresholds | None = None) -> Outcome:
     """One layer, and its inputs, cross-examined; a planted layer that breaks `explain` is misnamed too."""
     start, parts, evidence = time.process_time(), tuple[str, ...](), dict[str, Any]()
     try:
-        (verdict,) = explain(planted.layer, planted.inputs, lengths=planted.lengths, copies=0).layers
+        score = planted.score() if planted.scored else None
+        (verdict,) = explain(
+            planted.layer, planted.inputs, planted.lengths, score, thresholds=thresholds, copies=0
+        ).layers
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
         named, reason = BROKEN, f"{type(error).__name__}: {error}"
     else:
         named, parts, reason = verdict.family, tuple(sorted(verdict.parts)), verdict.reading.reason
         evidence = _evidence(verdict)
     return Outcome(
-        kind=planted.kind,
+        kind=planted.kind.name,
         seed=planted.seed,
         stream=planted.stream,
         length=planted.lengths[-1],
-        expected=planted.expected,
+        scored=planted.scored,
+        expected=planted.kind.expected,
         named=named,
         parts=parts,
-        right=named == planted.expected and parts == planted.parts,
+        right=named == planted.kind.expected and parts == planted.kind.parts,
         reason=reason,
         evidence=evidence,
         seconds=time.process_time() - start,
@@ -74,29 +84,47 @@ def _evidence(verdict: LayerVerdict) -> dict[str, Any]:
     return found
 
 
-def outcomes(draws: int, kinds: Sequence[str] | None, seed: int, longest: int | None = None) -> Iterator[Outcome]:
+def outcomes(
+    draws: int,
+    kinds: Sequence[str] | None = None,
+    seed: int = 0,
+    longest: int | None = None,
+    thresholds: Thresholds | None = None,
+) -> Iterator[Outcome]:
     """Instances `seed`, ..., `seed + draws - 1` of each kind; with `longest`, all at that length."""
     for kind in list(KINDS) if kinds is None else kinds:
         for number in range(seed, seed + draws):
-            yield examine(draw(kind, number, longest))
+            yield examine(draw(kind, number, longest), thresholds)
 
 
-def summary(found: Sequence[Outcome]) -> dict[str, Any]:
-    """Accuracies, the confusion matrix {expected: {named: count}}, and every failure."""
-    pure = [each for each in found if each.expected != MIXED]
-    sums = [each for each in found if each.expected == MIXED]
+def summary(found: Sequence[Outcome]) -> dict[str, list[dict[str, Any]]]:
+    """Tables: accuracies, the confusion matrix, kinds, and every failure."""
+    pure, sums = [each for each in found if not each.is_sum], [each for each in found if each.is_sum]
+    groups = {"pure": pure, "sums, both parts named": sums}
+    groups |= {f"pure, {stream}": own for stream, own in _by(pure, "stream").items()}
+    groups |= {f"pure, N = {length}": own for length, own in sorted(_by(pure, "length").items())}
+    groups |= {f"pure, {'with' if scored else 'without'} a task": own for scored, own in _by(pure, "scored").items()}
     confusion: dict[str, Counter[str]] = {}
     for each in found:
         confusion.setdefault(each.expected, Counter())[each.named] += 1
+    families = list(confusion) + sorted({name for named in confusion.values() for name in named} - set(confusion))
     return {
-        "draws": {"pure": len(pure), "sums": len(sums)},
-        "accuracy": {"pure": _share(pure), "sums": _share(sums)},
-        "streams": {name: _share(own) for name, own in _by(pure, "stream").items()},
-        "confusion": {expected: dict(named) for expected, named in confusion.items()},
+        "planted": [_accuracy(name, own) for name, own in groups.items() if own],
+        "confusion": [
+            {"planted": expected} | {name: named.get(name, 0) for name in families}
+            for expected, named in confusion.items()
+        ],
         "kinds": kind_rows(found),
         "failures": [asdict(each) for each in found if not each.right],
-        "seconds": sum(each.seconds for each in found),
     }
+
+
+def _accuracy(name: str, found: Sequence[Outcome]) -> dict[str, Any]:
+    right = share_right(found)
+    low, high = wilson(right, float(len(found)))
+    seconds = sum(each.seconds for each in found)
+    row = {"layers": name, "draws": len(found), "named rightly": right, "95 %": f"{low:.3f}-{high:.3f}"}
+    return row | {"CPU seconds each": seconds / len(found)}
 
 
 def kind_rows(found: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -107,19 +135,19 @@ def kind_rows(found: Sequence[Outcome]) -> list[dict[str, Any]]:
             "expected": own[0].expected,
             "draws": len(own),
             "right": sum(each.right for each in own),
-            "named instead": dict(Counter(each.named for each in own if not each.right)),
+            "named instead": ", ".join(sorted(each.named for each in own if not each.right)),
             "seconds each": sum(each.seconds for each in own) / len(own),
         }
         for kind, own in _by(found, "kind").items()
     ]
 
 
-def _by(found: Sequence[Outcome], attribute: str) -> dict[str, list[Outcome]]:
-    groups: dict[str, list[Outcome]] = {}
+def _by(found: Sequence[Outcome], attribute: str) -> dict[Any, list[Outcome]]:
+    groups: dict[Any, list[Outcome]] = {}
     for each in found:
         groups.setdefault(getattr(each, attribute), []).append(each)
     return groups
 
 
-def _share(found: Sequence[Outcome]) -> float | None:
-    return sum(each.right for each in found) / len(found) if found else None
+def share_right(found: Sequence[Outcome]) -> float:
+    return sum(each.right for each in found) / max(len(found), 1)

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import itnas
 from itnas.recover.weights import mlp_kernel, write
 
-from .base import Dice, plants
+from .base import Dice, Drawn, plants
 from .modules import Opaque, shifted
 from .streams import MANY, SAMPLES, Inputs, symbols
 
-Drawn = tuple[nn.Module, Inputs]
 KEY, VALUE, LEVEL = 16, 8, 0.6
 WIDTH = 2 * KEY + VALUE
 

@@ -65,7 +65,3 @@ def symbols(count: int, width: int) -> Inputs:
     table = torch.randn(count, width)
     table = table - table.mean(0)
     return lambda n: table[torch.randint(0, count, (SAMPLES, n))]
-
-
-TOKENS = ("few symbols", "many symbols")
-SIGNALS = ("white", "smooth")

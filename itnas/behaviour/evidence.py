@@ -18,8 +18,8 @@ from itnas.behaviour.thresholds import Thresholds
 
 # What a state that crosses cuts must be worth, beside what the points between cuts say, to be measured at all.
 CROSSING = 0.005
-# Fidelity of a layer that is shown all it looks at, rounding allowed for.
-COMPACT = 1 - 1e-6
+# Share of the output's energy that may be lost where all that is looked at is shown: rounding.
+COMPACT = 1e-6
 NEIGHBOURING = "neighbouring"
 SUMS = ("attention + convolution", "attention + recurrence")
 # What is followed over lengths.
@@ -156,9 +156,12 @@ class Examination:
         """Exactly nothing lost: a window ends, a fading memory does not. A score cannot tell, for it saturates."""
         needed = curves["local"].needed if "local" in curves else None
         local = self.fit("local")
-        if needed is None or local is None or self.judge.functional:
+        if needed is None or local is None:
             return False
-        return self.measure(local.kernel(self.scene, 2 * needed)).value >= COMPACT
+        near = local.kernel(self.scene, 2 * needed)
+        own = [self.scene.view.output(each if self.head is None else self._in_head(each)) for each in (near, 0 * near)]
+        lost = (own[0] - self.scene.output).square().sum()
+        return bool(lost <= COMPACT * (own[1] - self.scene.output).square().sum())
 
     def _parts(self, curves: dict[str, Curve]) -> tuple[str, ...]:
         """The parts of the first sum of two mechanisms that suffices, if the weaker one adds enough."""

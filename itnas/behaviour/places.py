@@ -91,7 +91,7 @@ def _scattered(geometry: Geometry) -> Places:
         valid = geometry.valid.cpu()
         apart = apart & valid.unsqueeze(2) & valid.unsqueeze(1)
         distance = distance.masked_fill(~valid.unsqueeze(1), torch.inf)
-    pool = signed.expand_as(apart)[apart]
+    pool = signed.expand_as(apart)[apart] if bool(apart.any()) else signed.flatten()
     edges = torch.quantile(
         pool[:: max(1, len(pool) // 100_000)], torch.linspace(0, 1, BINS + 1, dtype=pool.dtype)[1:-1]
     )

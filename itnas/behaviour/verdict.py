@@ -59,7 +59,7 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     if (main.rho < thresholds.context and not main.functional) or holds("pointwise"):
         return Reading("pointwise", "its diagonal keeps what it does")
     near = main.needed("local")
-    small = near is not None and near <= max(main.length // 4, 2)
+    small = near is not None and (near <= max(main.length // 4, 2) or _stays(trends.near))
     ends = small and main.compact
     support, state = main.needed("convolution"), main.needed("recurrence")
     grows = trends.state is not None and trends.state.trend(thresholds) == "grows"
@@ -95,9 +95,16 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         return Reading(MIXED, f"a sum of two mechanisms: {' and '.join(main.parts)}", main.parts)
     if holds("neighbouring") and (state is None or grows):
         return Reading("attention", "contents of neighbouring points together say who is looked at")
-    if bounded:
-        return Reading("recurrence", f"{state} states keep it, and no more at greater length")
+    # Where all else has failed, a state may be twice as large.
+    if state is not None and not grows and state <= 2 * thresholds.state_bound(main.length):
+        return Reading("recurrence", f"{state} states keep it, and nothing else does")
     return Reading(MIXED, "no family keeps it, nor a sum of two")
+
+
+def _stays(near: Growth | None) -> bool:
+    """Whether a neighbourhood is as large at the longest length as at the one before."""
+    known = [] if near is None else list(near.budgets.values())[-2:]
+    return len(known) == 2 and None not in known and known[0] == known[1]
 
 
 def _bounded(state: Growth | None, needed: int | None, length: int, thresholds: Thresholds) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,29 +19,46 @@ if TYPE_CHECKING:
 
     from itnas.behaviour import Explanation, LayerVerdict
     from itnas.behaviour.describe import Description
+    from itnas.behaviour.fidelity import Fidelity
+    from itnas.figures.explanation import Kernels
     from itnas.training.trained_folder import Member, TrainedFolder
+
+LEANEST = 6000  # bytes per pair of points that kernels of a layer take at least while it is explained, as measured
 
 
 def explain(
-    weights: Annotated[str, typer.Argument(help="A folder that itnas train wrote, or a .safetensors file in it.")],
+    weights: Annotated[
+        str,
+        typer.Argument(metavar="folder", help="What itnas train wrote: its folder, or a .safetensors file in it."),
+    ],
     task: Annotated[
-        str | None, typer.Option("--task", "-t", help="Judge by this task; by default the one trained on.")
+        str | None,
+        typer.Option("--task", "-t", metavar="<task>", help="Judge by this task; by default the one trained on."),
     ] = None,
     lengths: Annotated[
-        str | None, typer.Option("--lengths", help="Points per sample: 32,64,128; verdicts hold at the longest.")
+        str | None,
+        typer.Option(
+            "--lengths",
+            metavar="<n,n,...>",
+            help="Points per sample, 32,64,128 for example; verdicts hold at the longest. By default the task's own.",
+        ),
     ] = None,
     replica: Annotated[
-        int | None, typer.Option("--replica", help="A replica by its number, from 0; by default the best one.")
+        int | None,
+        typer.Option("--replica", metavar="<n>", help="Explain this replica, counted from 0; by default the best one."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every replica of the chosen learning rate.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Explain every replica of the chosen learning rate.")] = False,
     copies: Annotated[
-        int, typer.Option("--copies", help="Untrained copies that verdicts are compared with; 0: none.")
+        int,
+        typer.Option("--copies", metavar="<n>", help="Compare verdicts with those of so many untrained copies."),
     ] = 4,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw kernels and fidelity curves on a page: .html.")
+        Path | None,
+        typer.Option("--plot", metavar="<file>", help="Write a page with verdicts, kernels and curves: .html."),
     ] = None,
     arrays: Annotated[
-        Path | None, typer.Option("--arrays", help="Write kernels, profiles and spectra as NumPy arrays: .npz.")
+        Path | None,
+        typer.Option("--arrays", metavar="<file>", help="Write kernels, profiles and spectra as NumPy arrays: .npz."),
     ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -57,10 +75,12 @@ def explain(
     for option, path, endings in (("--plot", plot, ("html",)), ("--arrays", arrays, ("npz",))):
         _check_target(option, path, endings)
     from itnas.behaviour import explain as examine
+    from itnas.behaviour.sites import layers_of
     from itnas.training.trained_folder import TrainedFolder
 
     folder = TrainedFolder.open(weights, task)
     members = folder.every() if every else [folder.best() if replica is None else folder.one(replica)]
+    _check_memory(len(layers_of(members[0].network)), max(chosen or folder.task.lengths))
     found = []
     for member in members:
         with _progress(f"replica {member.replica} on {folder.task.label}", copies, quiet=quiet):
@@ -94,8 +114,27 @@ def _check_target(option: str, path: Path | None, endings: Sequence[str]) -> Non
     check_suffix(path.name, endings)
     if path.is_dir():
         raise ValueError(f"{option} {path} is a folder: name a file")
-    if any(parent.is_file() for parent in path.parents):
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir():
         raise ValueError(f"{option} {path} lies below a file: name another place")
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise ValueError(f"{option} {path} cannot be written ({error.strerror}): name another place") from error
+
+
+def _check_memory(layers: int, points: int) -> None:
+    """Where even lean layers would not fit, the system would end the process without a word."""
+    import torch
+
+    from itnas.training.memory import free_memory
+
+    free, needed = free_memory(torch.device("cpu")), LEANEST * layers * points**2
+    if free is not None and needed > free:
+        raise ValueError(
+            f"{points} points take at least {needed / 1e9:,.0f} GB of memory, and {free / 1e9:,.0f} GB are free: "
+            "ask for fewer with --lengths"
+        )
 
 
 @contextmanager
@@ -142,47 +181,44 @@ def _draw(
     found: Sequence[Explanation],
     described: Sequence[Sequence[Description]],
 ) -> None:
-    import pandas as pd
-
     from itnas.behaviour.describe.tables import curve_table, state_table
-    from itnas.figures import explanation, write_figure
+    from itnas.figures import explanation
+    from itnas.files import write_atomically
 
-    layers = [layer for each in found for layer in each.layers]
-    kernels = [one for each in described for one in each]
-    several = len(found) > 1
-    table = pd.DataFrame(
-        {
-            "heading": [_heading(layer, several=several) for layer in layers],
-            "sentence": [layer.sentence() for layer in layers],
-            "unit": [_unit(one) for one in kernels],
-        }
-    )
-    stored = [one.arrays() for one in kernels]
+    verdicts = [verdict for each in found for layer in each.layers for verdict in (layer, *layer.heads)]
     info = explanation.prepare(
-        table,
-        curve_table(layers),
-        state_table(layers),
-        [each["averaged"] if "averaged" in each else each["examples"][0] for each in stored],
-        [each["shown"] for each in stored],
-        title=f"{folder.task.label}: {f'{len(members)} replicas' if several else _named(members[0])}",
+        [verdict.to_dict() for verdict in verdicts],
+        curve_table(verdicts),
+        state_table(verdicts),
+        [_kernels(one) for each in described for one in each],
+        title=f"{folder.task.label}: what the layers became",
         enough=found[0].thresholds.fidelity,
+        said=[f"At {_series(found[0].lengths)} points per sample; verdicts hold at the longest."],
+        said_of={member.replica: _said_of_all(member, each) for member, each in zip(members, found, strict=True)},
     )
-    write_figure(explanation.draw(info), target)
+    write_atomically(target, explanation.page(info).encode())
 
 
-def _unit(one: Description) -> str:
-    """What a picture shows one of. Where places differ from sample to sample, there is no mean kernel to draw."""
-    own = "channel" if one.channels else "head"
-    return own if "averaged" in one.stored else f"one sample, {own}"
+def _kernels(one: Description) -> Kernels:
+    from itnas.figures.explanation import Kernels
+
+    stored = one.arrays()
+    return Kernels(stored.get("averaged"), stored["examples"], stored["shown"], one.samples, one.channels)
+
+
+def _said_of_all(member: Member, found: Explanation) -> list[str]:
+    """A network's score, and what its verdicts account for together."""
+    scored = [] if member.score is None else [f"Its score in training was {member.score:.4f}."]
+    return scored + [f"{_whole(each)}." for each in found.whole.values()]
+
+
+def _whole(found: Fidelity) -> str:
+    between = f" (95 %: {found.low:.2f} to {found.high:.2f})" if math.isfinite(found.low) else ""
+    return f"All layers replaced at once by what they became: fidelity {found.value:.2f}{between}"
 
 
 def _named(member: Member) -> str:
     return f"replica {member.replica}" + ("" if member.score is None else f" (score {member.score:.4f})")
-
-
-def _heading(layer: LayerVerdict, *, several: bool) -> str:
-    whose = f"Replica {layer.replica}, layer" if several else "Layer"
-    return f"{whose} {layer.layer + 1}: {layer.name} ({layer.kind})"
 
 
 def _print(
@@ -211,25 +247,27 @@ def _print(
 
 def _show(console: Console, folder: TrainedFolder, member: Member, found: Explanation) -> None:
     """One network for people."""
+    from itnas.figures.explanation import fidelity_row, fidelity_text, verdict_row
+
     _say(console, f"{folder.task.label}, {_named(member)}, at {_series(found.lengths)} points", style="bold")
     for layer in found.layers:
         console.print()
-        _say(console, _heading(layer, several=False), style="bold")
+        _say(console, f"Layer {layer.layer + 1}: {layer.name} ({layer.kind})", style="bold")
         _say(console, layer.sentence())
         verdicts = (layer, *layer.heads)
-        lengths = sorted({length for each in verdicts for length in _states(each)})
-        _table(console, [_verdict_row(each, lengths) for each in verdicts])
+        rows, states = [each.to_dict() for each in verdicts], [_states(each) for each in verdicts]
+        lengths = sorted({length for own in states for length in own})
+        _table(console, [verdict_row(row, own, lengths) for row, own in zip(rows, states, strict=True)])
         # Of a layer that does nothing only the heads were asked.
         asked = dict.fromkeys(name for each in verdicts for name in each.fidelity)
         families = [name for name in asked if name != "none" and " + " not in name]
-        _table(console, [_fidelity_row(each, families) for each in verdicts])
-        sums = [f"{name} {_share(value)}" for name, value in layer.fidelity.items() if " + " in name]
+        _table(console, [fidelity_row(row, families) for row in rows])
+        sums = [f"{name} {fidelity_text(value)}" for name, value in layer.fidelity.items() if " + " in name]
         if sums:
             _say(console, f"Sums: {', '.join(sums)}")
     for whole in found.whole.values():
         console.print()
-        between = f" (95 %: {_between(whole.low, whole.high)})" if math.isfinite(whole.low) else ""
-        _say(console, f"All layers replaced at once by what they became: fidelity {_share(whole.value)}{between}")
+        _say(console, _whole(whole))
     console.print()
 
 
@@ -253,47 +291,10 @@ def _table(console: Console, rows: Sequence[Mapping[str, str]]) -> None:
     console.print(table)
 
 
-def _who(verdict: LayerVerdict) -> str:
-    return "layer" if verdict.head is None else f"  head {verdict.head + 1}"
-
-
-def _states(verdict: LayerVerdict) -> dict[int, str]:
+def _states(verdict: LayerVerdict) -> dict[int, int | None]:
     """r* by length, where points have an order and it was asked."""
-    own = {length: need for length, need in verdict.states.items() if "recurrence" in verdict.by_length[length].curves}
-    return {length: "more" if need is None else str(need) for length, need in own.items()}
+    return {length: need for length, need in verdict.states.items() if "recurrence" in verdict.by_length[length].curves}
 
 
-def _verdict_row(verdict: LayerVerdict, lengths: Sequence[int]) -> dict[str, str]:
-    growth, states = verdict.growth, _states(verdict)
-    by_length = _series(states.get(length, "-") for length in lengths) if states else None
-    return {
-        "verdict": _who(verdict),
-        "family": verdict.family,
-        "95 %": _between(*verdict.interval),
-        "share": "" if verdict.head is None else f"{verdict.share:.0%}",
-        "support (growth)": _growing(verdict.support, growth["support"]),
-        f"state at {_series(lengths)} (growth)": _growing(by_length, growth["state"]),
-        "origin": "emerged" if verdict.emerged else "imposed" if verdict.imposed else "",
-    }
-
-
-def _fidelity_row(verdict: LayerVerdict, families: Sequence[str]) -> dict[str, str]:
-    values = verdict.fidelity
-    return {"fidelity": _who(verdict)} | {name: _share(values.get(name)) for name in families}
-
-
-def _series(values: Any) -> str:
+def _series(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None or not math.isfinite(value) else f"{value:.2f}"
-
-
-def _between(low: float, high: float) -> str:
-    return f"{low:.2f} to {high:.2f}" if math.isfinite(low) and math.isfinite(high) else ""
-
-
-def _growing(need: object, slope: float | None) -> str:
-    """A budget, and the slope of log(1 + budget) on log N."""
-    return "" if need is None else f"{need}" + ("" if slope is None else f" ({slope:+.2f})")

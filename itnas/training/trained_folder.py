@@ -51,7 +51,7 @@ class TrainedFolder:
                 "name a folder that `itnas train --out` wrote"
             )
         result = _result(folder / "result.json")
-        return cls(folder, Genome.load(folder / "genome.yaml"), find(task or result["task"]), result)
+        return cls(folder, Genome.load(folder / "genome.yaml"), find(result["task"] if task is None else task), result)
 
     def best(self) -> Member:
         """The best replica of the chosen learning rate, whose weights have a file of their own."""

@@ -1,5 +1,6 @@
 """Descriptive measures: planted kernels whose answers are known, and every domain."""
 
+import json
 import math
 from typing import Any
 
@@ -9,19 +10,22 @@ import torch
 from torch import Tensor, nn
 
 import itnas
+from benchmarks.planted.modules import Opaque, Sliding
 from itnas.behaviour.describe import Description, describe, describe_network
 from itnas.behaviour.places import places_of
 from itnas.behaviour.scene import Inputs, Scene
 from itnas.behaviour.sites import listen
-from itnas.behaviour.subjects import Subject, View
+from itnas.behaviour.subjects import KernelSubject, View
 from itnas.behaviour.subjects.base import unseen
+from itnas.models.mixers import Placement
+from itnas.models.mixers.attention import Attention
 from itnas.models.mixers.base import geometry_of
 from itnas.operator.domain import Cloud, Domain, Graph, Grid, Sequence, Set
 
 N, B = 16, 12
 
 
-class Planted(Subject):
+class Planted(KernelSubject):
     """A kernel that is what it is told to be: a function of contents [B, N, C] and of places, or of neither."""
 
     kind = "planted"
@@ -52,6 +56,11 @@ def fixed(*heads: Tensor) -> Any:
 
 def described(make: Any, domain: Domain | None = None, *, causal: bool = False, n: int = N) -> Description:
     return describe(Scene(Planted(make, causal=causal), Inputs(torch.randn(B, n, 6), domain)))
+
+
+def heard(layer: nn.Module, u: Tensor, *domain: Domain) -> Scene:
+    found = listen(layer, lambda: layer(u, *domain))[0]
+    return Scene(found.subject, found.inputs)
 
 
 def layer_of(found: Description) -> dict[str, float | None]:
@@ -121,19 +130,21 @@ def test_attention_by_contents_alone() -> None:
     found = described(lambda u, _: (3 * u @ u.mT).softmax(-1).unsqueeze(1) - 1 / N)
     own = layer_of(found)
     assert own["permutation_error"] == pytest.approx(0.0, abs=1e-6)
+    assert own["translation_error"] == pytest.approx(0.0, abs=1e-6)
     signs = layer_of(described(lambda u, _: (u @ u.mT).unsqueeze(1) * (1 - torch.eye(N))))
-    # Of B samples with mean 0, the mean keeps 1 / B of the energy.
-    assert signs["content_share"] == pytest.approx(1 - 1 / B, abs=0.03)
-    assert signs["translation_error"] is not None
-    assert signs["translation_error"] > 0.9
+    # The mean of B samples is no 0, but it says no more than that contents are all there is.
+    assert signs["content_share"] == pytest.approx(1, abs=0.05)
+    assert signs["toeplitz_share"] is None
 
 
 def test_a_kernel_of_rank_one() -> None:
     left, right = torch.rand(N) + 0.5, torch.rand(N) + 0.5
     found = described(fixed(torch.outer(left, right).tril()), causal=True)
-    assert found.semiseparable_rank is not None
-    assert found.semiseparable_rank.layer == 1.0
+    assert layer_of(found)["semiseparable_rank"] == 1.0
     assert set(found.arrays()["rank_profile"].ravel().tolist()) == {1.0}
+    # What looks ahead has a state of the future.
+    ahead = described(fixed(torch.outer(left, right).triu()))
+    assert layer_of(ahead)["semiseparable_rank"] == 1.0
     full = described(fixed(torch.outer(left, right)))
     assert full.effective_rank.layer == pytest.approx(1.0, abs=1e-4)
 
@@ -188,11 +199,8 @@ def test_clouds_are_turned_for_real(shared: bool) -> None:
     cloud = Cloud(torch.rand(N, 2) if shared else torch.rand(B, N, 2))
     near = describe(Scene(Planted(by_distance), Inputs(torch.randn(B, N, 6), cloud)))
     aside = describe(Scene(Planted(by_direction), Inputs(torch.randn(B, N, 6), cloud)))
-    assert near.rotation_error is not None
-    assert near.rotation_error.layer == pytest.approx(0.0, abs=1e-9)
-    assert near.translation_error is not None
-    assert near.translation_error.layer is not None
-    assert near.translation_error.layer < 0.01
+    for name in ("rotation_error", "translation_error"):
+        assert layer_of(near)[name] == pytest.approx(0.0, abs=1e-9)
     assert aside.rotation_error is not None
     assert aside.rotation_error.layer is not None
     assert aside.rotation_error.layer > 0.1
@@ -213,18 +221,101 @@ def test_a_mean_over_neighbours_is_the_same_for_all_edges() -> None:
     dense = graph.geometry(1, N, torch.device("cpu")).edges
     assert dense is not None
     found = describe(Scene(Planted(fixed(dense.dense(N)[0].float())), Inputs(torch.randn(B, N, 6), graph)))
-    assert found.toeplitz_share is not None
-    assert found.toeplitz_share.layer == pytest.approx(1.0)
+    assert layer_of(found)["toeplitz_share"] == pytest.approx(1.0)
     assert found.entropy.layer == pytest.approx(1.0)
     assert found.translation_error is None
     assert found.locality is None
     np.testing.assert_allclose(found.arrays()["profile_mean"][0], [1, 1], atol=1e-6)
 
 
+def padded(lengths: Tensor, n: int = N) -> Sequence:
+    return Sequence(valid=torch.arange(n) < lengths.unsqueeze(1))
+
+
+def test_padding_has_no_part_in_anything() -> None:
+    """Padded to N or not: the same measures, whatever stands at padded points."""
+    attention = Attention(Placement(6, causal=False, position_dim=1), 2, rotary=False)
+    u, length = torch.randn(B, N, 6), 10
+    u[:, length:] *= 100
+    whole = describe(heard(attention, u, padded(torch.full((B,), length))))
+    short = describe(heard(attention, u[:, :length]))
+    assert layer_of(whole) == pytest.approx(layer_of(short), abs=1e-5)
+    for name in ("averaged", "examples"):
+        np.testing.assert_allclose(whole.arrays()[name][..., :length, :length], short.arrays()[name], atol=1e-6)
+        assert not whole.arrays()[name][..., length:, :].any()
+        assert not whole.arrays()[name][..., length:].any()
+
+
+def test_samples_of_different_lengths_are_averaged_where_they_are() -> None:
+    lengths = torch.arange(4, 4 + B)
+    fading = torch.exp(-torch.arange(N).unsqueeze(1).sub(torch.arange(N)).abs() / 3).tril()
+    found = described(fixed(fading), padded(lengths), causal=True)
+    own, arrays = layer_of(found), found.arrays()
+    assert own["content_share"] == pytest.approx(0, abs=1e-6)
+    assert own["toeplitz_share"] == pytest.approx(1, abs=1e-6)
+    assert own["semiseparable_rank"] == 1.0
+    longest = int(lengths.max())
+    np.testing.assert_allclose(arrays["averaged"][0, :longest, :longest], fading[:longest, :longest], atol=1e-6)
+    assert not arrays["averaged"][0, longest:].any()
+    np.testing.assert_allclose(arrays["profile_sd"], 0, atol=1e-6)
+    assert set(arrays["rank_profile"][0, : longest - 1].tolist()) == {1.0}
+
+
+def test_one_sample_says_nothing_of_contents() -> None:
+    own = layer_of(describe(Scene(Planted(fixed(shift()), causal=True), Inputs(torch.randn(1, N, 6)))))
+    assert (own["content_share"], own["toeplitz_share"], own["locality"]) == (None, None, pytest.approx(1.0))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_shortest_inputs(n: int) -> None:
+    found = described(lambda u, _: (u @ u.mT).softmax(-1).unsqueeze(1), n=n)
+    own = layer_of(found)
+    assert own["effective_rank"] is not None
+    assert own["translation_error"] == (None if n == 1 else pytest.approx(0, abs=1e-9))
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert all(np.isfinite(part).all() for part in found.arrays().values())
+
+
+def at_places(u: Tensor, domain: Domain | None) -> Tensor:
+    """Random, and the same for all samples: nothing but places counts."""
+    return torch.randn(1, 1, u.shape[1], u.shape[1], generator=torch.Generator().manual_seed(1)).expand(B, -1, -1, -1)
+
+
+@pytest.mark.parametrize("domain", [None, Grid((4, 4))])
+def test_what_hangs_on_places_changes_under_every_move(domain: Domain | None) -> None:
+    own = layer_of(described(at_places, domain))
+    for name in ("translation_error", "permutation_error", *(["rotation_error"] if domain else [])):
+        assert own[name] == pytest.approx(1, abs=0.3)
+
+
+def test_grids_are_turned() -> None:
+    def kernel(*features: Any) -> itnas.IntegralTransform:
+        return itnas.IntegralTransform(6, kernel=itnas.MLPKernel(features=features, position_dim=2))
+
+    grid, u = Grid((4, 4)), torch.randn(B, 16, 6)
+    near, aside = (layer_of(describe(heard(kernel(name, "product"), u, grid))) for name in ("distance", "offset"))
+    assert near["rotation_error"] == aside["translation_error"] == pytest.approx(0, abs=1e-6)
+    assert aside["rotation_error"] is not None
+    assert aside["rotation_error"] > 0.01
+    assert describe(heard(kernel("offset"), torch.randn(B, 8, 6), Grid((2, 4)))).rotation_error is None
+    arrays = describe(heard(kernel("offset"), u, grid)).arrays()
+    assert (arrays["spectrum"].shape, arrays["offsets"].shape) == ((1, 7, 4), (49, 2))
+    assert (len(arrays["frequencies_0"]), len(arrays["frequencies_1"])) == (7, 4)
+
+
+def test_a_window_makes_attention_depend_on_places() -> None:
+    kernel = itnas.MLPKernel(layers=0, features=("product",))
+    layer = itnas.IntegralTransform(6, kernel=kernel, normaliser="softmax", quadrature=itnas.operator.Window(3))
+    own = layer_of(describe(heard(layer, torch.randn(B, N, 6))))
+    assert own["translation_error"] == pytest.approx(0, abs=1e-6)
+    assert own["permutation_error"] is not None
+    assert own["permutation_error"] > 0.2
+
+
 DOMAINS = {
     "sequence": (None, N),
     "times": (Sequence(torch.rand(B, N).cumsum(1)), N),
-    "padded": (Sequence(valid=torch.arange(N) < torch.arange(4, 4 + B).unsqueeze(1)), N),
+    "padded": (padded(torch.arange(4, 4 + B)), N),
     "grid": (Grid((4, 4)), N),
     "cloud": (Cloud(torch.rand(B, N, 3)), N),
     "line": (Cloud(torch.rand(N, 1)), N),
@@ -244,14 +335,20 @@ def test_every_domain(name: str, normaliser: str) -> None:
     kernel = itnas.MLPKernel(features=features, position_dim=axes) if axes else itnas.MLPKernel(features=features)
     layer = itnas.IntegralTransform(6, heads=2, kernel=kernel, normaliser=normaliser)
     u = torch.randn(B, n, 6)
-    heard = listen(layer, lambda: layer(u, domain))[0]
-    found = describe(Scene(heard.subject, heard.inputs))
-    for measure in filter(None, found.measures.values()):
-        assert measure.layer is not None
-        assert math.isfinite(measure.layer)
+    found = describe(heard(layer, u, *([] if domain is None else [domain])))
+    for kind, measure in found.measures.items():
+        if measure is None:
+            continue
         assert len(measure.heads) == 2
-    for share in (found.content_share, found.toeplitz_share, found.entropy, found.translation_error):
+        # Contents without a normaliser may leave no mean of which there could be a share.
+        if kind != "toeplitz_share" or normaliser == "softmax":
+            assert measure.layer is not None
+        assert measure.layer is None or math.isfinite(measure.layer)
+    for share in (found.content_share, found.toeplitz_share, found.entropy):
         assert share is None or -1e-6 <= (share.layer or 0) <= 1 + 1e-6
+    # Distances and contents: the origin is nowhere.
+    assert (found.translation_error is None) == placeless
+    assert found.translation_error is None or found.translation_error.layer == pytest.approx(0, abs=1e-6)
     assert all(np.isfinite(part).all() for part in found.arrays().values())
     assert "examples" in found.arrays()
 
@@ -259,8 +356,7 @@ def test_every_domain(name: str, normaliser: str) -> None:
 def test_opaque_layers_are_averaged_over_channels() -> None:
     layer = nn.GRU(6, 12, batch_first=True)
     u = torch.randn(B, N, 6)
-    heard = listen(layer, lambda: layer(u))[0]
-    found = describe(Scene(heard.subject, heard.inputs))
+    found = describe(heard(layer, u))
     assert found.channels
     assert found.content_share is None
     assert all(each.heads == () for each in found.measures.values() if each is not None)
@@ -268,25 +364,30 @@ def test_opaque_layers_are_averaged_over_channels() -> None:
     assert found.arrays()["examples"].shape == (4, 8, N, N)
 
 
-def test_an_opaque_convolution_is_one_map_per_offset() -> None:
-    class Delayed(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.taps = nn.Conv1d(4, 4, 3, padding=2)
+def test_contributions_are_free_of_the_partners_chatter() -> None:
+    """An opaque delay has one offset and nothing on its diagonal, whatever points it was measured with."""
+    taps, u = nn.Conv1d(4, 4, 3, padding=2, groups=4), torch.randn(64, N, 4)
+    nn.init.zeros_(taps.weight[..., 1:])
+    found = describe(heard(Sliding(taps), u))
+    own, arrays = layer_of(found), found.arrays()
+    assert own["locality"] == pytest.approx(2)
+    assert own["entropy"] == pytest.approx(0, abs=1e-6)
+    assert own["translation_error"] == pytest.approx(0, abs=1e-6)
+    assert own["toeplitz_share"] == pytest.approx(1, abs=0.02)
+    # Of the i points before a point, the one that counts stays where it is in 1 / i of the orders.
+    assert own["permutation_error"] == pytest.approx(1 - sum(1 / i for i in range(2, N)) / (N - 2), abs=0.15)
+    # One tap lets every frequency through alike: its size times that of the input.
+    through = taps.weight[:, 0, :1].abs() * u.flatten(0, 1).std(0).unsqueeze(1)
+    np.testing.assert_allclose(arrays["spectrum"], through.detach().expand(-1, N), rtol=0.05)
 
-        def forward(self, u: Tensor) -> Tensor:
-            return self.taps(u.transpose(1, 2))[..., : u.shape[1]].transpose(1, 2)
 
-    layer, u = Delayed(), torch.randn(64, N, 4)
-    heard = listen(layer, lambda: layer(u))[0]
-    found = describe(Scene(heard.subject, heard.inputs))
-    assert found.translation_error is not None
-    assert found.translation_error.layer is not None
-    # What is left: the partners' own part of the contributions is no function of the input.
-    assert found.translation_error.layer < 0.45
-    assert found.toeplitz_share is not None
-    assert found.toeplitz_share.layer is not None
-    assert found.toeplitz_share.layer > 0.9
+def test_opaque_layers_that_know_their_places() -> None:
+    u, matrix = torch.randn(64, N, 3), torch.randn(N, N)
+    own = layer_of(describe(heard(Opaque(lambda u: matrix @ u), u)))
+    assert own["translation_error"] == pytest.approx(1, abs=0.2)
+    assert own["permutation_error"] == pytest.approx(1, abs=0.2)
+    blind = layer_of(describe(heard(Opaque(lambda u: u.sum(1, keepdim=True).expand_as(u)), u)))
+    assert blind["permutation_error"] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_whole_network() -> None:

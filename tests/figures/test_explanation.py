@@ -1,142 +1,164 @@
-"""Explanations as data, as a figure, and as a page."""
+"""Explanations as data, and their plots."""
 
-import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from itnas.figures import explanation, write_figure
-from itnas.figures.explanation import Explained
-
-CURVES = [
-    ("convolution", True, 1, 0.4, 1),
-    ("convolution", True, 2, 0.97, 2),
-    ("recurrence", True, 0, 0.0, None),
-    ("recurrence", True, 1, 0.3, None),
-    ("attention", False, 1, -3.0, None),
-    ("dense", False, 1, math.nan, None),
-]
+from itnas.figures.explanation import Kernels, info, plots, prepare, verdict_row
+from tests.figures.explained import explained, kernels, row
 
 
-def made(
-    layers: int = 1, heads: int = 2, *, states: tuple[int | None, ...] = (1, 2, None), **changed: Any
-) -> Explained:
-    curves = [
-        (layer, family, budgeted, budget, value, value - 0.1, value + 0.1, 2 if family == "convolution" else None)
-        for layer in range(layers)
-        for family, budgeted, budget, value, _ in CURVES
-    ]
-    names = ["layer", "family", "budgeted", "budget", "value", "low", "high", "needed"]
-    needs = [(layer, 16 * 2**place, need) for layer in range(layers) for place, need in enumerate(states)]
-    table = {"heading": "Layer 1: <mixer>", "sentence": "became a convolution with 2 taps.", "unit": "head"}
-    return explanation.prepare(
-        pd.DataFrame([table | changed] * layers),
-        pd.DataFrame(curves, columns=names).astype({"needed": "Int64"}),
-        pd.DataFrame(needs, columns=["layer", "length", "state"]).astype({"state": "Int64"}),
-        [np.linspace(-1, 0.5, heads * 16).reshape(heads, 4, 4)] * layers,
-        [np.arange(4.0)] * layers,
-        title="recall: replica 0",
-        enough=0.95,
-    )
+def panel(**changed: Any) -> info.Panel:
+    return explained(**changed).networks[0].panels[0]
 
 
-def modes(trace: Any) -> str | None:
-    return str(trace.mode) if trace.type == "scatter" else None
-
-
-def test_as_data() -> None:
-    panel = made().panels[0]
-    assert [title for title, _ in panel.heads] == ["head 1", "head 2"]
-    assert (panel.lengths, panel.states) == ([16, 32, 64], [1, 2, None])
-    lines = {line.family: line for line in panel.lines}
+def test_curves_as_data() -> None:
+    lines = {line.family: line for line in panel().lines}
     assert set(lines) == {"convolution", "recurrence", "attention"}
     assert (lines["convolution"].budgets, lines["convolution"].needed) == ([1, 2], 2)
+    assert lines["convolution"].best == "0.97 (0.87 to 1.07)"
     assert lines["recurrence"].needed is None
-    assert lines["attention"].values == [explanation.LOWEST]
-    assert lines["attention"].hover == ["-3.000 (95 %: -3.100 to -2.900)"]
+    assert lines["attention"].values == [info.LOWEST]
+    assert lines["attention"].told == ["-3.00 (-3.10 to -2.90)"]
 
 
-def test_kernels_are_centred_on_zero() -> None:
-    maps = [trace for trace in explanation.draw(made()).data if trace.type == "heatmap"]
-    assert len(maps) == 2
-    assert all(each.zmin == -each.zmax < 0 for each in maps)
+def test_budgets_have_units() -> None:
+    def line(family: str, needed: int | None, *, budgeted: bool = True) -> str:
+        return info.Line(family, budgeted, [1], [1.0], [""], needed).needed_text
+
+    assert line("convolution", 1) == "1 offset"
+    assert line("local", 5) == "5 nearest points"
+    assert line("recurrence", 1) == "1 number per head"
+    assert line("attention + recurrence", 3) == "3 numbers per head"
+    assert line("recurrence", None) == "more than tried"
+    assert line("attention", 1, budgeted=False) == ""
+
+
+def test_an_interval_that_is_none_is_left_out() -> None:
+    table = pd.DataFrame(
+        {"layer": [0], "family": "dense", "budgeted": False, "budget": 1, "value": 0.5, "low": -np.inf, "high": np.inf}
+    ).assign(needed=pd.array([None], dtype="Int64"))
+    states = pd.DataFrame({"layer": [], "length": [], "state": []})
+    made = prepare([row(None)], table, states, [kernels()], title="", enough=0.95)
+    assert made.networks[0].panels[0].lines[0].told == ["0.50"]
+
+
+def test_verdicts_of_layer_and_heads_are_rows_of_one_table() -> None:
+    layer, first, second = panel().verdicts
+    assert layer == {
+        "verdict": "layer",
+        "family": "convolution",
+        "95 %": "0.96 to 0.98",
+        "share": "",
+        "support (growth)": "2 (+0.00)",
+        "state at 16, 32, 64 (growth)": "1, 2, more (+0.41)",
+        "origin": "emerged",
+    }
+    assert (first["verdict"], second["verdict"]) == ("  head 1", "  head 2")
+    assert (first["share"], first["origin"]) == ("25%", "")
+    assert first["state at 16, 32, 64 (growth)"] == ""
+
+
+def test_what_does_not_apply_is_empty() -> None:
+    silent = row(None, fidelity_low=None, fidelity_high=None, support=None, growth_state=None, emerged=None)
+    cells = verdict_row(silent, {32: 2}, [16, 32])
+    assert (cells["95 %"], cells["support (growth)"], cells["origin"]) == ("", "", "")
+    assert cells["state at 16, 32 (growth)"] == "-, 2"
+    assert verdict_row(row(None, imposed=True, emerged=False), {}, [])["origin"] == "imposed"
+
+
+def test_every_head_has_its_mean_and_some_samples() -> None:
+    heads = panel().heads
+    assert [head.title for head in heads] == [f"head {number}: convolution, 25% of the output" for number in (1, 2)]
+    assert [each.title for each in heads[0].pictures] == ["mean of 32 samples", "sample 1", "sample 2", "sample 3"]
+    assert heads[1].pictures[2].kernel == pytest.approx(2 * heads[1].pictures[0].kernel)
+
+
+@pytest.mark.parametrize(
+    ("given", "drawn", "titles", "pictures"),
+    [
+        (kernels(1), "1 head", ["head 1"], ["mean of 32 samples", "sample 1", "sample 2", "sample 3"]),
+        (kernels(shared=False), "2 heads", ["head 1", "head 2"], ["sample 1", "sample 2", "sample 3"]),
+        (
+            kernels(8, channels=True),
+            "the first 4 channels",
+            [f"channel {number}" for number in (1, 2, 3, 4)],
+            ["size, mean of 32 samples", "sample 1", "sample 2", "sample 3"],
+        ),
+        (
+            kernels(12),
+            "the first 8 of 12 heads",
+            [f"head {number + 1}" for number in range(8)],
+            ["mean of 32 samples", "sample 1", "sample 2", "sample 3"],
+        ),
+    ],
+)
+def test_whose_kernels_are_drawn_is_said(given: Kernels, drawn: str, titles: list[str], pictures: list[str]) -> None:
+    empty = pd.DataFrame({"layer": [], "value": [], "family": [], "length": [], "state": []})
+    found = prepare([row(None)], empty, empty, [given], title="", enough=0.95).networks[0].panels[0]
+    assert found.drawn == drawn
+    assert [head.title for head in found.heads] == titles
+    assert [picture.title for picture in found.heads[0].pictures] == pictures
+
+
+def test_replicas_are_networks_of_their_own() -> None:
+    found = explained(layers=2, replicas=3)
+    assert [(each.replica, each.said, len(each.panels)) for each in found.networks] == [
+        (replica, [f"The score of {replica}."], 2) for replica in range(3)
+    ]
 
 
 def test_the_scale_does_not_follow_a_single_entry() -> None:
     kernel = np.full((64, 64), 0.1, dtype=np.float32)
     kernel[0, 0] = 0.9
-    assert explanation._scale(kernel) == pytest.approx(0.1)
-    assert explanation._scale(np.zeros((4, 4), dtype=np.float32)) == 1.0
+    assert info._limit(kernel) == pytest.approx(0.1)
+    assert info._limit(np.zeros((4, 4), dtype=np.float32)) == 1.0
 
 
-def test_curves_stand_on_a_logarithmic_axis_and_say_what_suffices() -> None:
-    figure = explanation.draw(made())
+def test_kernels_are_centred_on_zero_which_has_no_colour() -> None:
+    trace = plots.kernel_plot(panel().heads[0].pictures[0], [0, 1, 2, 3]).data[0]
+    assert trace.zmin == -trace.zmax < 0
+    assert [colour for place, colour in trace.colorscale if place == 0.5] == [
+        "rgba(0, 114, 178, 0)",
+        "rgba(213, 94, 0, 0)",
+    ]
+
+
+def test_curves_stand_on_a_logarithmic_axis() -> None:
+    made = explained()
+    looks = plots.styles(made)
+    figure = plots.fidelity_plot(made.networks[0].panels[0].lines, looks, 0.95)
     by_name = {trace.name: trace for trace in figure.data if trace.name}
     assert list(by_name["recurrence"].x) == [0.5, 1.0]
-    assert list(by_name["attention"].y) == [explanation.LOWEST] * 2
-    assert [trace.text for trace in figure.data if modes(trace) == "markers+text"] == [("w* 2",)]
-    levels = [trace for trace in figure.data if trace.type == "scatter" and list(trace.y) == [0.95, 0.95]]
-    assert len(levels) == 1
+    assert list(by_name["attention"].y) == [info.LOWEST] * 2
+    assert by_name["attention"].line.color == looks["attention"].colour
+    diamonds = [trace for trace in figure.data if trace.mode == "markers"]
+    assert [(list(trace.x), list(trace.y)) for trace in diamonds] == [([2.0], [0.97])]
+    assert [trace for trace in figure.data if list(trace.y) == [0.95, 0.95]]
+
+
+def test_every_family_looks_different_and_none_is_black() -> None:
+    made = explained()
+    sums = ("attention + convolution", "attention + recurrence", "another")
+    lines = [info.Line(family, False, [1], [1.0], [""], None) for family in sums]
+    network = made.networks[0]
+    more = network.panels[0]._replace(lines=[*network.panels[0].lines, *lines])
+    looks = plots.styles(made._replace(networks=[network._replace(panels=[more])]))
+    assert set(looks) == {*plots.KNOWN, *sums}
+    assert len(set(looks.values())) == len(looks)
+    assert "#000000" not in {look.colour for look in looks.values()}
+    assert {name: look for name, look in looks.items() if name in plots.KNOWN} == plots.styles(made)
 
 
 def test_a_state_that_was_not_found_stands_above_the_rest() -> None:
-    states = next(trace for trace in explanation.draw(made()).data if modes(trace) == "lines+markers+text")
-    assert states.text == ("1", "2", "more")
-    assert states.y[2] > states.y[1]
-    assert states.marker.symbol == ("circle", "circle", "triangle-up")
+    trace = plots.state_plot(panel()).data[0]
+    assert trace.text == ("1", "2", "more")
+    assert trace.y[2] > trace.y[1]
+    assert trace.marker.symbol == ("circle", "circle", "triangle-up")
 
 
-def test_a_family_stands_in_the_legend_once_and_keeps_its_colour() -> None:
-    figure = explanation.draw(made(layers=6))
-    named = [trace for trace in figure.data if trace.name]
-    assert sum(bool(trace.showlegend) for trace in named) == 3
-    assert len({(trace.name, trace.line.color) for trace in named}) == 3
-
-
-@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (6, 3), (2, 12)])
-def test_panels_do_not_overlap(layers: int, heads: int) -> None:
-    layout = explanation.draw(made(layers, heads)).to_dict()["layout"]
-    axes = [
-        (layout[f"xaxis{name.removeprefix('yaxis')}"]["domain"], axis["domain"])
-        for name, axis in layout.items()
-        if name.startswith("yaxis")
-    ]
-    # Up to 8 heads of each layer, its curves and its states.
-    assert len(axes) == layers * (min(heads, 8) + 2)
-    for number, (x, y) in enumerate(axes):
-        assert 0 <= x[0] < x[1] <= 1
-        assert 0 <= y[0] < y[1] <= 1
-        for other_x, other_y in axes[:number]:
-            assert x[0] >= other_x[1] or x[1] <= other_x[0] or y[0] >= other_y[1] or y[1] <= other_y[0]
-
-
-def test_more_heads_than_fit_are_said() -> None:
-    assert made(heads=12).panels[0].heads[-1][0] == "head 8 of 12"
-
-
-def test_without_an_order_there_are_no_states() -> None:
-    figure = explanation.draw(made(states=()))
-    assert not [trace for trace in figure.data if modes(trace) == "lines+markers+text"]
-
-
-def test_a_layer_that_does_nothing_has_kernels_alone() -> None:
-    info = made()
-    silent = info._replace(panels=[info.panels[0]._replace(lines=[], lengths=[], states=[])])
-    assert {trace.type for trace in explanation.draw(silent).data} == {"heatmap"}
-
-
-def test_long_names_are_broken_and_tags_are_text() -> None:
-    figure = explanation.draw(made(heading="x" * 300 + "<b>", sentence="word " * 100))
-    text = figure.layout.annotations[0].text
-    assert "&lt;b&gt;" in text
-    assert all(len(line) < 90 for line in text.split("<br>"))
-
-
-def test_a_page_holds_everything_it_needs(tmp_path: Path) -> None:
-    write_figure(explanation.draw(made()), tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
-    assert "<script src=" not in page
-    assert "Plotly.newPlot" in page
+def test_states_none_of_which_was_found() -> None:
+    trace = plots.state_plot(panel(states=(None, None))).data[0]
+    assert trace.text == ("more", "more")

@@ -43,13 +43,14 @@ class Description:
     """Measures of a kernel K[b, h, i, j] over samples b; what is undefined on the layer's domain is None.
 
     `content_share`: 1 - energy of the mean over samples / energy: 0, contents have no part; 1, nothing else has.
-    `toeplitz_share`: of the energy of the mean over samples, what the domain's classes of pairs explain.
+    `toeplitz_share`: of the energy of the mean over samples, what the domain's classes of pairs explain (offsets on a
+    line or grid, distances in a cloud, oneself and the others elsewhere).
     `effective_rank`: exp of the entropy of the singular values.
     `semiseparable_rank`: the largest entry of the rank profile (see `shape.py`), which holds one entry per cut.
     `locality`: mean reach |i - j|, each pair weighing |K|.
     `entropy`: of the rows of |K|, relative to that of a row that weighs all it sees alike.
-    `translation_error`, `permutation_error`, `rotation_error`: how much of the kernel's energy changes when it must be
-    the same for all pairs of a class, when only contents count, when the cloud is turned.
+    `translation_error`, `permutation_error`, `rotation_error`: 0 where the kernel stays what it is when all points are
+    moved together, change places, are turned; 1 where what comes out has nothing to do with it.
     """
 
     kind: str
@@ -63,7 +64,7 @@ class Description:
     locality: Measure | None
     entropy: Measure
     translation_error: Measure | None
-    permutation_error: Measure
+    permutation_error: Measure | None
     rotation_error: Measure | None
     cuts: tuple[int, ...]  # of the rank profile
     shown: tuple[int, ...]  # rows and columns that the stored kernels hold
@@ -83,5 +84,5 @@ class Description:
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """What there is of: `averaged` [H, n, n], `examples` [4, H, n, n], `shown` [n], `profile_mean` and `profile_sd`
-        [H, classes], `offsets` [classes], `spectrum` [H, F], `frequencies` [F], `rank_profile` [H, cuts], `cuts`."""
+        [H, classes], `offsets`, `spectrum` and `frequencies` (see `spectrum.py`), `rank_profile` [H, cuts], `cuts`."""
         return {name: each.detach().cpu().float().numpy() for name, each in self.stored.items()}

@@ -21,16 +21,26 @@ def effective_rank(kernel: Float[Tensor, "batch heads points points"]) -> Float[
 
 
 def rank_profile(
-    kernel: Float[Tensor, "batch heads points points"], strength: Float[Tensor, "batch heads points"]
+    kernel: Float[Tensor, "batch heads points points"],
+    strength: Float[Tensor, "batch heads points"],
+    seen: Bool[Tensor, "samples points points"],
 ) -> tuple[tuple[int, ...], Float[Tensor, "heads cuts"]]:
-    """At every cut t: the fewest singular directions of K[t:, :t] that hold 95 % of its energy, mean over samples.
+    """At every cut t: the fewest singular directions of K[t:, :t] that hold 95 % of its energy, mean over the samples
+    in which some pair sees each other across it. Of layers that look ahead also of K[:t, t:], and the larger counts.
 
     Columns are multiplied by their strength, as for the states of verdicts. But each sample has its own directions,
     which know the future that came: this is a lower bound of a recurrence's state, and no substitute for it.
     """
-    scaled = (kernel * strength.unsqueeze(2))[:RANKED].double()
-    cuts = cuts_of(kernel.shape[-1])
-    return cuts, torch.stack([_needed(scaled[:, :, cut:, :cut]).mean(0) for cut in cuts], -1)
+    seen = seen.expand(len(kernel), -1, -1)
+    # The longest samples: where there is padding, others end before the last cuts.
+    ranked = seen.sum((1, 2)).argsort(descending=True, stable=True)[:RANKED]
+    scaled, seen = (kernel * strength.unsqueeze(2))[ranked].double(), seen[ranked]
+    cuts, found = cuts_of(kernel.shape[-1]), []
+    for cut in cuts:
+        needed = torch.maximum(_needed(scaled[:, :, cut:, :cut]), _needed(scaled[:, :, :cut, cut:]))
+        crossed = seen[:, cut:, :cut].any((1, 2)) | seen[:, :cut, cut:].any((1, 2))
+        found.append((needed * crossed.unsqueeze(1)).sum(0) / crossed.sum().clamp_min(1))
+    return cuts, torch.stack(found, -1)
 
 
 def _needed(block: Tensor) -> Tensor:

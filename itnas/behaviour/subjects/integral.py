@@ -16,6 +16,7 @@ from itnas.operator.kernel.base import POSITIONAL
 from itnas.operator.kernel.form import Side
 from itnas.operator.plans import Problem, effective_kernel
 from itnas.operator.plans.base import distances
+from itnas.operator.quadrature import Window
 
 
 class IntegralSubject(KernelSubject):
@@ -26,7 +27,8 @@ class IntegralSubject(KernelSubject):
     def __init__(self, layer: IntegralTransform, application: int = 0) -> None:
         self.layer, self.application = layer, application
         self.causal = layer.causal
-        self.placeless = not layer.kernel_module.features & (POSITIONAL | {"clock"})
+        placed = bool(layer.kernel_module.features & (POSITIONAL | {"clock"}))
+        self.placeless = not placed and not isinstance(layer.quadrature, Window)
         self.link = "exp" if layer.normaliser.link == "exp" else "identity"
 
     def view(self, u: Tensor, domain: Domain | None) -> View:
