@@ -210,7 +210,7 @@ def test_lengths_that_no_memory_holds(trained: Path, inside: Inside, length: int
     code, out, errors = inside("explain", trained, "--lengths", f"8,{length}")
     assert (code, out) == (2, "")
     assert errors.startswith(f"itnas: {length} points take at least ")
-    assert errors.endswith(" GB are free: ask for fewer with --lengths\n")
+    assert errors.endswith(" GB are free: ask for fewer with lengths (--lengths)\n")
 
 
 def respoiled(path: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:

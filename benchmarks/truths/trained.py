@@ -12,13 +12,10 @@ from typing import Any
 
 import itnas
 from itnas import genes
-from itnas.behaviour import Explanation, Thresholds
+from itnas.behaviour import Explanation
 from itnas.behaviour.agreement import Observed, agreements
-from itnas.behaviour.cross_examine import COPIES, explain_replica
-from itnas.behaviour.null import copies_of, families_of_copies
-from itnas.behaviour.samples import Source
+from itnas.behaviour.cross_examine import COPIES, explain_replicas
 from itnas.genome import Genome
-from itnas.tasks import find
 
 SEEDS, QUICK_STEPS = 5, 20
 KERNEL = Genome(
@@ -67,22 +64,16 @@ def learned(task: str, genome: str, steps: int | None) -> tuple[list[Explanation
     start = time.process_time()
     outcome = itnas.train(GENOMES[genome], task, replicas=SEEDS, budget=steps)
     training = time.process_time() - start
-    networks = [outcome.network(number) for number in range(SEEDS)]
+    networks = {number: outcome.network(number) for number in range(SEEDS)}
     start = time.process_time()
-    source, limits = Source(find(task)), Thresholds()
-    lengths, make = source.default_lengths(), copies_of(networks[0])
-    assert make is not None
-    families = families_of_copies(make, COPIES, source, lengths, limits)
-    copies = time.process_time() - start
-    found = [explain_replica(each, source, lengths, limits, families, k) for k, each in enumerate(networks)]
+    found = explain_replicas(networks, task)
     asking = time.process_time() - start
     return found, {
         "task": task,
         "genome": genome,
-        "training, s": training,
-        "explaining 5 replicas and 4 untrained, s": asking,
+        f"training {SEEDS} replicas, CPU s": training,
+        f"explaining them beside {COPIES} untrained, CPU s": asking,
         "explaining / training": asking / training,
-        "of it untrained, s": copies,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,13 +12,16 @@ from itnas.behaviour.examiner import Examiner
 from itnas.behaviour.explanation import Explanation
 from itnas.behaviour.modes import resting
 from itnas.behaviour.null import Families, beside, copies_of, families_of_copies
+from itnas.behaviour.room import sizes
 from itnas.behaviour.samples import Score, Source
 from itnas.behaviour.sites import layers_of
 from itnas.behaviour.thresholds import Thresholds
 from itnas.tasks import Task, find
+from itnas.training.memory import free_memory
 
 COPIES = 4  # untrained networks of the same genome
 SHORTEST = 4
+LEANEST = 125  # bytes that the leanest layer takes for each sample and pair of points
 
 
 def explain(
@@ -39,17 +42,33 @@ def explain(
     output. `lengths`: where growth is looked at; verdicts hold at the longest. `untrained(seed)`: an untrained copy, to
     compare verdicts with; networks of genomes make their own, `copies` of them. The model is left as it was.
     """
+    (found,) = explain_replicas(
+        {replica: model}, sample, lengths, score, thresholds=thresholds, copies=copies, untrained=untrained
+    )
+    return found
+
+
+def explain_replicas(
+    models: Mapping[int, nn.Module],
+    sample: Task | str | Callable[..., Any],
+    lengths: Sequence[int] | None = None,
+    score: Score | None = None,
+    *,
+    thresholds: Thresholds | None = None,
+    copies: int = COPIES,
+    untrained: Callable[[int], nn.Module] | None = None,
+) -> list[Explanation]:
+    """`explain` for the replicas of one genome, by number: they share their untrained copies."""
     source = Source(find(sample) if isinstance(sample, str) else sample, score)
-    make = untrained or copies_of(model)
-    families: Families | None = None
-    limits = thresholds or Thresholds()
-    chosen = checked(model, source, lengths, copies)
+    limits, first = thresholds or Thresholds(), next(iter(models.values()))
+    chosen = checked(first, source, lengths, copies)
+    make, families = untrained or copies_of(first), None
     if make is not None and copies:
         families = families_of_copies(make, copies, source, chosen, limits)
-    return explain_replica(model, source, chosen, limits, families, replica)
+    return [_explanation(model, source, chosen, limits, families, replica) for replica, model in models.items()]
 
 
-def explain_replica(
+def _explanation(
     model: nn.Module,
     source: Source,
     lengths: Sequence[int],
@@ -57,11 +76,10 @@ def explain_replica(
     families: Families | None,
     replica: int,
 ) -> Explanation:
-    """The explanation of one network. `families`: what untrained copies show, which replicas of one genome share."""
     with resting(model), torch.no_grad():
         examiner = Examiner(model, source, lengths, thresholds, functional=True)
         verdicts = examiner.verdicts(replica)
-        whole = {replica: examiner.whole(verdicts)} if source.scores else {}
+        whole = examiner.whole(verdicts) if source.scores else None
     if families is not None:
         verdicts = beside(verdicts, families, thresholds)
     return Explanation(
@@ -71,7 +89,7 @@ def explain_replica(
         task=None if source.task is None else source.task.label,
         score=examiner.longest.skill,
         chance=examiner.longest.chance,
-        whole=whole,
+        whole={} if whole is None else {replica: whole},
     )
 
 
@@ -88,5 +106,18 @@ def checked(model: nn.Module, source: Source, lengths: Sequence[int] | None, cop
         raise ValueError(f"copies must not be negative, got {copies}")
     chosen = tuple(sorted(set(source.default_lengths() if lengths is None else lengths)))
     if not chosen or min(chosen) < SHORTEST:
-        raise ValueError(f"lengths must be at least {SHORTEST}, got {list(chosen)}")
+        whose = "" if lengths is not None else " from the task: say which lengths to look at"
+        raise ValueError(f"lengths must be at least {SHORTEST}, got {list(chosen)}{whose}")
+    _check_memory(len(layers_of(model)), max(chosen))
     return chosen
+
+
+def _check_memory(layers: int, points: int) -> None:
+    """Where even lean layers would not fit, the system would end the process without a word."""
+    free = free_memory(torch.device("cpu"))
+    needed = LEANEST * layers * sum(sizes(points, pooled=False)) * points**2
+    if free is not None and needed > free:
+        raise ValueError(
+            f"{points} points take at least {needed / 1e9:,.0f} GB of memory, and {free / 1e9:,.0f} GB are free: "
+            "ask for fewer with lengths (--lengths)"
+        )

@@ -95,8 +95,8 @@ class Examiner:
             reading = Reading("none", "it says next to nothing")
         return replace(layer, head=head, reading=reading, by_length=by_length, judged="output", share=share)
 
-    def whole(self, verdicts: Sequence[LayerVerdict]) -> Fidelity:
-        """All layers replaced at once by what their verdicts name."""
+    def whole(self, verdicts: Sequence[LayerVerdict]) -> Fidelity | None:
+        """All layers replaced at once by what their verdicts name; None where nothing is lost without any of them."""
         room = self.longest
         exams = [room.examination(verdict.layer, self.thresholds) for verdict in verdicts]
         by = {
@@ -106,4 +106,7 @@ class Examiner:
         intact, explained = room.scores({}), room.scores(by)
         ablated = room.scores({heard.site: silent(heard) for heard in room.heard})
         weights = room.weights / room.weights.sum()
+        lost, skill = float((weights * (intact - ablated)).sum()), float((weights * intact).sum())
+        if lost <= max(self.thresholds.floor * (skill - (room.chance or 0.0)), 1e-12):
+            return None
         return ratio(weights * (explained - ablated), weights * (intact - ablated))

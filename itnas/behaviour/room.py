@@ -24,15 +24,19 @@ POINTS, FEWEST = 4096, 6
 JUDGED_WHOLE = 64
 
 
+def sizes(length: int, *, pooled: bool) -> tuple[int, int]:
+    """How many samples to judge by, and how many to fit replacements on."""
+    share = min(1.0, max(POINTS / (length * JUDGED), FEWEST / JUDGED))
+    return round(share * (JUDGED_WHOLE if pooled else JUDGED)), round(share * REFERENCE)
+
+
 class Room:
     """Samples to judge by and samples to fit replacements on, heard at every site."""
 
     def __init__(self, model: nn.Module, source: Source, length: int, *, functional: bool) -> None:
         self.model, self.source, self.length, self.functional = model, source, length, functional
         pooled = functional and source.task is not None and source.task.readout == "pooled"
-        share = min(1.0, max(POINTS / (length * JUDGED), FEWEST / JUDGED))
-        judged = JUDGED_WHOLE if pooled else JUDGED
-        self.shown = source.show(length, round(share * judged), round(share * REFERENCE))
+        self.shown = source.show(length, *sizes(length, pooled=pooled))
         self.heard = listen(model, lambda: self._run(self.shown.judged))
         self.others = listen(model, lambda: self._run(self.shown.reference))
         self.exams: dict[int, Examination] = {}

@@ -64,7 +64,8 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     support, state = main.needed("convolution"), main.needed("recurrence")
     grows = trends.state is not None and trends.state.trend(thresholds) == "grows"
     if support is not None:
-        summary = state is not None and not grows and state < main.length / thresholds.points_per_state
+        found = trends.state is not None and None not in trends.state.budgets.values()
+        summary = state is not None and found and not grows and state < main.length / thresholds.points_per_state
         if not summary or ends or support <= 2 * max(state or 0, 1) * main.directions:
             return Reading("convolution", f"content-free, and {support} offsets keep it")
         return Reading("recurrence", f"content-free; {state} states keep what would take {support} offsets")

@@ -9,6 +9,7 @@ import typer
 
 import itnas
 from itnas.cli import bench, explain, tasks, train
+from itnas.cli.command import Command
 
 app = typer.Typer(
     name="itnas",
@@ -17,9 +18,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(train.train)
-app.command()(explain.explain)
-app.command()(tasks.tasks)
+for command in (train.train, explain.explain, tasks.tasks):
+    app.command(cls=Command)(command)
 app.add_typer(bench.app, name="bench")
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from itnas.cli.command import Command
+
 app = typer.Typer(help="Measure against named peers, side by side in one run.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -18,25 +20,25 @@ Quick = Annotated[bool, typer.Option("--quick", help="Fewer sizes: a smoke test,
 Out = Annotated[Path | None, typer.Option("--out", help="Also write the JSON object to this file.")]
 
 
-@app.command()
+@app.command(cls=Command)
 def operator(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
     """Speed and memory of the plans against eager torch and hand-written peers (two cores; minutes)."""
     _run("operator", as_json, only, quick, out)
 
 
-@app.command()
+@app.command(cls=Command)
 def population(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
     """Stacked replicas against one after another, drawing data against a step, time to mastery (an hour)."""
     _run("population", as_json, only, quick, out)
 
 
-@app.command()
+@app.command(cls=Command)
 def reference(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
     """MQAR and MAD beside the published results, scaled to a CPU (half an hour)."""
     _run("reference", as_json, only, quick, out)
 
 
-@app.command()
+@app.command(cls=Command)
 def behaviour(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
     """Verdicts on planted layers, whose behaviour is known (half an hour)."""
     _run("behaviour", as_json, only, quick, out)

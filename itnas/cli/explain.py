@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from itnas.figures.explanation import Kernels
     from itnas.training.trained_folder import Member, TrainedFolder
 
-LEANEST = 6000  # bytes per pair of points that kernels of a layer take at least while it is explained, as measured
-
 
 def explain(
     weights: Annotated[
@@ -74,17 +72,17 @@ def explain(
     chosen = None if lengths is None else _lengths(lengths)
     for option, path, endings in (("--plot", plot, ("html",)), ("--arrays", arrays, ("npz",))):
         _check_target(option, path, endings)
-    from itnas.behaviour import explain as examine
-    from itnas.behaviour.sites import layers_of
+    from itnas.behaviour.cross_examine import checked, explain_replicas
+    from itnas.behaviour.samples import Source
     from itnas.training.trained_folder import TrainedFolder
 
     folder = TrainedFolder.open(weights, task)
     members = folder.every() if every else [folder.best() if replica is None else folder.one(replica)]
-    _check_memory(len(layers_of(members[0].network)), max(chosen or folder.task.lengths))
-    found = []
-    for member in members:
-        with _progress(f"replica {member.replica} on {folder.task.label}", copies, quiet=quiet):
-            found.append(examine(member.network, folder.task, chosen, copies=copies, replica=member.replica))
+    networks = {member.replica: member.network for member in members}
+    checked(members[0].network, Source(folder.task), chosen, copies)
+    told = f"replica {members[0].replica}" if len(members) == 1 else f"{len(members)} replicas"
+    with _progress(f"{told} on {folder.task.label}", copies, quiet=quiet):
+        found = explain_replicas(networks, folder.task, chosen, copies=copies)
     if plot is not None or arrays is not None:
         from itnas.behaviour.describe import describe_network
 
@@ -121,20 +119,6 @@ def _check_target(option: str, path: Path | None, endings: Sequence[str]) -> Non
         tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise ValueError(f"{option} {path} cannot be written ({error.strerror}): name another place") from error
-
-
-def _check_memory(layers: int, points: int) -> None:
-    """Where even lean layers would not fit, the system would end the process without a word."""
-    import torch
-
-    from itnas.training.memory import free_memory
-
-    free, needed = free_memory(torch.device("cpu")), LEANEST * layers * points**2
-    if free is not None and needed > free:
-        raise ValueError(
-            f"{points} points take at least {needed / 1e9:,.0f} GB of memory, and {free / 1e9:,.0f} GB are free: "
-            "ask for fewer with --lengths"
-        )
 
 
 @contextmanager
