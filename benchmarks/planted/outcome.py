@@ -47,17 +47,28 @@ class Outcome:
 
 def examine(planted: Planted, thresholds: Thresholds | None = None) -> Outcome:
     """One layer, and its inputs, cross-examined; a planted layer that breaks `explain` is misnamed too."""
-    start, parts, evidence = time.process_time(), tuple[str, ...](), dict[str, Any]()
+    start = time.process_time()
     try:
-        score = planted.score() if planted.scored else None
-        (verdict,) = explain(
-            planted.layer, planted.inputs, planted.lengths, score, thresholds=thresholds, copies=0
-        ).layers
+        found: LayerVerdict | str = verdict_on(planted, thresholds)
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
-        named, reason = BROKEN, f"{type(error).__name__}: {error}"
+        found = f"{type(error).__name__}: {error}"
+    return outcome_of(planted, found, time.process_time() - start)
+
+
+def verdict_on(planted: Planted, thresholds: Thresholds | None = None) -> LayerVerdict:
+    score = planted.score() if planted.scored else None
+    explained = explain(planted.layer, planted.inputs, planted.lengths, score, thresholds=thresholds, copies=0)
+    (verdict,) = explained.layers
+    return verdict
+
+
+def outcome_of(planted: Planted, found: LayerVerdict | str, seconds: float) -> Outcome:
+    """`found`: the verdict, or what went wrong."""
+    if isinstance(found, str):
+        named, parts, reason, evidence = BROKEN, tuple[str, ...](), found, dict[str, Any]()
     else:
-        named, parts, reason = verdict.family, tuple(sorted(verdict.parts)), verdict.reading.reason
-        evidence = _evidence(verdict)
+        named, parts, reason = found.family, tuple(sorted(found.parts)), found.reading.reason
+        evidence = _evidence(found)
     return Outcome(
         kind=planted.kind.name,
         seed=planted.seed,
@@ -70,7 +81,7 @@ def examine(planted: Planted, thresholds: Thresholds | None = None) -> Outcome:
         right=named == planted.kind.expected and parts == planted.kind.parts,
         reason=reason,
         evidence=evidence,
-        seconds=time.process_time() - start,
+        seconds=seconds,
     )
 
 

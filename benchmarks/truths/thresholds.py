@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from itnas.behaviour import Thresholds
+from itnas.behaviour import LayerVerdict, Thresholds
+from itnas.behaviour.verdict import decide
 
-from ..planted.outcome import Outcome, outcomes, share_right
+from ..planted import KINDS, draw
+from ..planted.base import Planted
+from ..planted.outcome import Outcome, outcome_of, share_right, verdict_on
 
-# One threshold at a time; fidelities change what is measured, the others how it is read.
 DEFAULT = Thresholds()
-VARIANTS = {
-    "fidelity": (0.9, 0.98),
-    "floor": (0.02, 0.1),
+# What is measured depends on these, so everything is asked anew.
+MEASURED = {"fidelity": (0.9, 0.98), "floor": (0.02, 0.1), "part": (0.05, 0.2)}
+# And on these only how it is read.
+READ = {
     "context": (0.01, 0.05),
     "bounded": (0.15, 0.35),
     "grows": (0.4, 0.7),
@@ -22,20 +25,35 @@ VARIANTS = {
     "smallest_bound": (1, 4),
     "points_per_state": (3.0, 8.0),
     "tie": (0.0, 0.1),
-    "part": (0.05, 0.2),
-    "head": (0.02, 0.1),
 }
 
 
 def thresholds(draws: int, kinds: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
-    """The same layers at every setting: accuracy, and how many are named otherwise than by default."""
-    usual = list(outcomes(draws, kinds, 0, None))
+    """The same layers at every setting, one threshold moved at a time: accuracy, and how many change their names."""
+    planted = [draw(kind, number) for kind in list(KINDS) if kinds is None or kind in kinds for number in range(draws)]
+    verdicts = [verdict_on(each) for each in planted]
+    usual = _outcomes(planted, verdicts)
     rows = [_row("defaults", "", usual, usual)]
-    for name, values in VARIANTS.items():
-        for value in values:
-            found = list(outcomes(draws, kinds, 0, None, replace(DEFAULT, **{name: value})))
-            rows.append(_row(name, f"{getattr(DEFAULT, name):.3g} -> {value:.3g}", found, usual))
+    for name, limits, change in _changes(MEASURED):
+        rows.append(_row(name, change, _outcomes(planted, [verdict_on(each, limits) for each in planted]), usual))
+    for name, limits, change in _changes(READ):
+        rows.append(_row(name, change, _outcomes(planted, [_read(each, limits) for each in verdicts]), usual))
     return {"thresholds": rows}
+
+
+def _changes(variants: Mapping[str, tuple[float, ...]]) -> Iterator[tuple[str, Thresholds, str]]:
+    for name, values in variants.items():
+        for value in values:
+            yield name, replace(DEFAULT, **{name: value}), f"{getattr(DEFAULT, name):.3g} -> {value:.3g}"
+
+
+def _read(verdict: LayerVerdict, limits: Thresholds) -> LayerVerdict:
+    """The same evidence, read by other thresholds; what heads were combined to stays."""
+    return verdict if verdict.by_heads else replace(verdict, reading=decide(verdict.by_length, limits))
+
+
+def _outcomes(planted: Sequence[Planted], verdicts: Sequence[LayerVerdict]) -> list[Outcome]:
+    return [outcome_of(one, verdict, 0.0) for one, verdict in zip(planted, verdicts, strict=True)]
 
 
 def _row(name: str, change: str, found: Sequence[Outcome], usual: Sequence[Outcome]) -> dict[str, Any]:

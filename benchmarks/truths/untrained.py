@@ -31,4 +31,12 @@ def untrained(genomes: int = GENOMES, seed: int = 0) -> dict[str, list[dict[str,
     layers = families.total()
     low, high = wilson(claims / layers, float(layers))
     row = {"networks": genomes, "layers": layers, "said to have emerged": claims, "share": claims / layers}
-    return {"untrained": [row | {"95 %": f"{low:.3f}-{high:.3f}", "named": dict(families)}]}
+    return {
+        "untrained": [
+            row
+            | {
+                "95 %": f"{low:.3f}-{high:.3f}",
+                "named": ", ".join(f"{name} {count}" for name, count in families.most_common()),
+            }
+        ]
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -20,7 +21,9 @@ from itnas.behaviour.thresholds import Thresholds
 CROSSING = 0.005
 # Share of the output's energy that may be lost where all that is looked at is shown: rounding.
 COMPACT = 1e-6
-NEIGHBOURING = "neighbouring"
+POSITIONAL, NEIGHBOURING = "positional", "neighbouring"
+# Where one of these suffices, nobody asks for contents times a profile.
+CONTENT_FREE = ("convolution", "dense")
 SUMS = ("attention + convolution", "attention + recurrence")
 # What is followed over lengths.
 GROWING = ("convolution", "local", "recurrence")
@@ -81,12 +84,12 @@ class Examination:
         wanted = tuple(FAMILIES) if families is None else families
         if not self.judge.span.significant(self.thresholds.floor):
             wanted = ()  # shares of nothing are no numbers
-        curves = {}
+        curves: dict[str, Curve] = {}
         for family in wanted:
-            if family not in (NEIGHBOURING, *SUMS):
-                found = self.curve(family)
-                if found is not None:
-                    curves[family] = found
+            if family not in (POSITIONAL, NEIGHBOURING, *SUMS):
+                self._add(family, curves)
+        if POSITIONAL in wanted and not any(curves[name].needed for name in CONTENT_FREE if name in curves):
+            self._add(POSITIONAL, curves)
         return Evidence(
             length=self.scene.inputs.length,
             span=self.judge.span,
@@ -99,13 +102,17 @@ class Examination:
             offsets=self._offsets(curves),
         )
 
+    def _add(self, family: str, curves: dict[str, Curve]) -> None:
+        found = self.curve(family)
+        if found is not None:
+            curves[family] = found
+
     def further(self, evidence: Evidence) -> Evidence:
         """The evidence with what is looked at only where nothing simpler suffices: sums, look-ups by neighbourhoods."""
         curves = dict(evidence.curves)
         parts = self._parts(curves)
-        found = None if parts else self.curve(NEIGHBOURING)
-        if found is not None:
-            curves[NEIGHBOURING] = found
+        if not parts:
+            self._add(NEIGHBOURING, curves)
         return replace(evidence, curves=curves, parts=parts)
 
     def curve(self, family: str) -> Curve | None:
@@ -117,7 +124,7 @@ class Examination:
             return self._state(replacement)
         enough = self.thresholds.fidelity
         if not replacement.budgeted:
-            found = self.measure(replacement.kernel(self.scene, 1))
+            found = self.measure(self._unbudgeted(replacement))
             return Curve(((1, found),), 1 if found.value >= enough else None)
         most = replacement.most(self.scene)
         whole = self.measure(replacement.kernel(self.scene, most))
@@ -125,12 +132,22 @@ class Examination:
             return Curve(((most, whole),))
         return smallest(lambda budget: self.measure(replacement.kernel(self.scene, budget)), most, enough)
 
+    def _unbudgeted(self, replacement: Replacement) -> Tensor:
+        """The one kernel of a family without budgets, which heads share."""
+        if replacement.family not in self.scene.replaced:
+            self.scene.replaced[replacement.family] = replacement.kernel(self.scene, 1)
+        return self.scene.replaced[replacement.family]
+
     def measure(self, kernel: Tensor, base: Tensor | None = None) -> Fidelity:
         """Fidelity of a kernel; of one head, with the others as they are, beyond what its diagonal keeps."""
         if self.head is None:
             return self.judge.fidelity(kernel, base)
-        alone = self._in_head(torch.diag_embed(self.scene.kernel.diagonal(dim1=-2, dim2=-1)))
-        return self.judge.fidelity(self._in_head(kernel), alone if base is None else self._in_head(base))
+        return self.judge.fidelity(self._in_head(kernel), self._alone if base is None else self._in_head(base))
+
+    @cached_property
+    def _alone(self) -> Tensor:
+        """The kernel in which the head keeps its diagonal only."""
+        return self._in_head(torch.diag_embed(self.scene.kernel.diagonal(dim1=-2, dim2=-1)))
 
     def _in_head(self, kernel: Tensor) -> Tensor:
         found = self.scene.kernel.clone()

@@ -67,12 +67,12 @@ class Examiner:
             found = replace(found, reading=combined(found.reading, found.heads, exam, self.thresholds))
         return found
 
-    def _read(self, exams: Mapping[int, Examination]) -> tuple[dict[int, Evidence], Reading]:
+    def _read(self, exams: Mapping[int, Examination], *, sums: bool = True) -> tuple[dict[int, Evidence], Reading]:
         """All families at the longest length, what may grow at the others, and what that amounts to."""
         longest = max(exams)
         found = {length: exam.evidence(None if length == longest else GROWING) for length, exam in exams.items()}
         reading = decide(found, self.thresholds)
-        if reading is OPEN:
+        if reading is OPEN and sums:
             found[longest] = exams[longest].further(found[longest])
             reading = decide(found, self.thresholds)
         return found, reading
@@ -90,9 +90,11 @@ class Examiner:
         for length, exam in exams.items():
             judge = OutputJudge(exam.scene, exam.judge.rho)
             own[length] = Examination(exam.scene, exam.reference, judge, self.thresholds, head, exam.fitted)
-        by_length, reading = self._read(own)
         if share < self.thresholds.head:
+            by_length = {length: exam.evidence(()) for length, exam in own.items()}
             reading = Reading("none", "it says next to nothing")
+        else:
+            by_length, reading = self._read(own, sums=False)
         return replace(layer, head=head, reading=reading, by_length=by_length, judged="output", share=share)
 
     def whole(self, verdicts: Sequence[LayerVerdict]) -> Fidelity | None:

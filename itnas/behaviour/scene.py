@@ -45,6 +45,7 @@ class Scene:
 
     def __init__(self, subject: Subject, inputs: Inputs) -> None:
         self.subject, self.inputs = subject, inputs
+        self.replaced: dict[str, Tensor] = {}  # kernels of families without budgets, once worked out
 
     @cached_property
     def view(self) -> View:

@@ -40,7 +40,7 @@ def reference(as_json: AsJson = False, only: Only = None, quick: Quick = False, 
 
 @app.command(cls=Command)
 def behaviour(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """Verdicts on planted layers, whose behaviour is known (half an hour)."""
+    """Verdicts on planted, untrained and trained layers: right, robust, and at what cost (an hour)."""
     _run("behaviour", as_json, only, quick, out)
 
 
