@@ -67,6 +67,10 @@ def test_bench_prints_json(tmp_path: Path) -> None:
     [
         ("population", "stack", "one by one / stacked"),
         ("population", "data", "draw / step"),
+        ("behaviour", "long", "named"),
+        ("behaviour", "untrained", "share"),
+        pytest.param("behaviour", "thresholds", "pure", marks=pytest.mark.slow),
+        pytest.param("behaviour", "trained", "became", marks=pytest.mark.slow),
         pytest.param("population", "mastery", "gru", marks=pytest.mark.slow),
         pytest.param("reference", "mqar", "attention", marks=pytest.mark.slow),
         pytest.param("reference", "mad", "average", marks=pytest.mark.slow),

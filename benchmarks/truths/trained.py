@@ -17,7 +17,7 @@ from itnas.behaviour.agreement import Observed, agreements
 from itnas.behaviour.cross_examine import COPIES, explain_replicas
 from itnas.genome import Genome
 
-SEEDS, QUICK_STEPS = 5, 20
+SEEDS, QUICK_STEPS = 5, 5
 KERNEL = Genome(
     width=32,
     depth=2,
@@ -87,7 +87,9 @@ def layer_rows(task: str, genome: str, explanations: Sequence[Explanation]) -> l
     for each in agreed:
         own = [layer for layer in layers if layer.layer == each.layer]
         families = Counter(layer.family for layer in own)
-        states = {length: [layer.states[length] for layer in own] for length in sorted(own[0].states)}
+        # A length at which a replica has not kept its skill says nothing of it.
+        lengths = sorted({length for layer in own for length in layer.states})
+        states = {length: [layer.states[length] for layer in own if length in layer.states] for length in lengths}
         rows.append(
             {
                 "task": task,
