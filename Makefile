@@ -25,9 +25,10 @@ $(BROWSER): $(READY)
 		|| echo 'no chromium: tests that need a browser will be skipped'; fi
 	touch $(BROWSER)
 
-demo: $(READY) ## Set up, rebuild classical layers as integral transforms, and train a recurrent network on flip-flop
+demo: $(READY) ## Set up, rebuild classical layers, train a recurrent network on flip-flop, and explain it
 	$(BIN)/python -m itnas.recover
 	$(BIN)/itnas train gru --task flip-flop --steps 150 --out runs/demo --plot runs/demo/curves.html
+	$(BIN)/itnas explain runs/demo --plot runs/demo/verdicts.html
 
 test: $(BROWSER) ## Set up, then run all tests but the slow ones
 	$(BIN)/python -m pytest
