@@ -1,4 +1,4 @@
-"""Figures in two halves: a function from a table to a small named tuple, and one from the tuple to a plotly figure or page."""
+"""Figures in two halves: from a table to a small named tuple, and from the tuple to a plotly figure or a page."""
 
 from itnas.figures.write import write_figure
 
