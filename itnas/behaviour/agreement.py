@@ -106,13 +106,15 @@ def _chance(observed: Sequence[Observed]) -> float | None:
 def design_effect(hits: Mapping[str, Sequence[bool]]) -> float:
     """1 + (m - 1) rho, with the intraclass correlation rho by analysis of variance (Kish, 1965; Donner, 1986).
 
-    Where all networks show the same, or each genome has one, nothing can be estimated: 1.
+    Where all networks show the same, nothing can be estimated, and replicas of a genome count once.
     """
     sizes = [len(own) for own in hits.values()]
     total, clusters = sum(sizes), len(sizes)
     share = sum(map(sum, hits.values())) / total
-    if clusters < 2 or total == clusters or share in (0.0, 1.0):
+    if clusters < 2 or total == clusters:
         return 1.0
+    if share in (0.0, 1.0):
+        return total / clusters
     between = sum(len(own) * (sum(own) / len(own) - share) ** 2 for own in hits.values()) / (clusters - 1)
     within = sum(sum(own) * (1 - sum(own) / len(own)) for own in hits.values()) / (total - clusters)
     size = (total - sum(each**2 for each in sizes) / total) / (clusters - 1)

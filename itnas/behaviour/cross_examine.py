@@ -84,7 +84,8 @@ def _explanation(
         verdicts = beside(verdicts, families, thresholds)
     return Explanation(
         layers=tuple(verdicts),
-        lengths=tuple(lengths),
+        lengths=tuple(sorted(examiner.rooms)),
+        dropped=examiner.dropped,
         thresholds=thresholds,
         task=None if source.task is None else source.task.label,
         score=examiner.longest.skill,

@@ -40,6 +40,7 @@ class Evidence:
     opaque: bool  # known by its answers alone
     directions: int  # 1 where points look back only, 2 where they also look ahead
     curves: Mapping[str, Curve]
+    within: float = 0.0  # points in the neighbourhood that a local replacement needs
     compact: bool = False  # whether nothing at all is lost when a layer sees twice as far as it needs
     offsets: tuple[int, ...] = ()  # that the convolution needs, or all it has
     parts: tuple[str, ...] | None = None  # of the sum of two mechanisms that suffices; None: not looked for
@@ -98,6 +99,7 @@ class Examination:
             opaque=isinstance(self.scene.subject, OpaqueSubject),
             directions=2 if self.scene.looks_ahead else 1,
             curves=curves,
+            within=self._within(curves),
             compact=self._compact(curves),
             offsets=self._offsets(curves),
         )
@@ -169,11 +171,15 @@ class Examination:
         )
         return Curve(((0, Fidelity(0.0, 0.0, 0.0)), *curve.points), curve.needed)
 
+    def _within(self, curves: Mapping[str, Curve]) -> float:
+        reach, needed = self.scene.view.places.reach, curves["local"].needed if "local" in curves else None
+        return 0.0 if reach is None or needed is None else float((reach < needed).sum(-1).float().amax())
+
     def _compact(self, curves: Mapping[str, Curve]) -> bool:
         """Exactly nothing lost: a window ends, a fading memory does not. A score cannot tell, for it saturates."""
         needed = curves["local"].needed if "local" in curves else None
         local = self.fit("local")
-        if needed is None or local is None:
+        if needed is None or local is None or 2 * needed >= local.most(self.scene):
             return False
         near = local.kernel(self.scene, 2 * needed)
         own = [self.scene.view.output(each if self.head is None else self._in_head(each)) for each in (near, 0 * near)]

@@ -12,11 +12,11 @@ from itnas.behaviour.explanation import LayerVerdict
 from itnas.behaviour.fidelity import Fidelity, OutputJudge, ratio
 from itnas.behaviour.room import Room
 from itnas.behaviour.samples import Source
-from itnas.behaviour.stand_in import combined, head_shares, silent, standing_in
+from itnas.behaviour.stand_in import combined, head_shares, standing_in
 from itnas.behaviour.thresholds import Thresholds
 from itnas.behaviour.verdict import MIXED, OPEN, Reading, decide
 
-# A network that keeps less than this share of its skill at a shorter length is not in its element there.
+# Where a network keeps less than this share of its skill at the length it is best at, it is not in its element.
 KEPT_SKILL = 0.7
 # Layers with more heads are judged as a whole only.
 MOST_HEADS = 16
@@ -29,14 +29,16 @@ class Examiner:
         self, model: nn.Module, source: Source, lengths: Sequence[int], thresholds: Thresholds, *, functional: bool
     ) -> None:
         self.thresholds, self.functional = thresholds, functional and source.scores
-        self.longest = Room(model, source, max(lengths), functional=self.functional)
-        shorter = (Room(model, source, each, functional=self.functional) for each in lengths if each < max(lengths))
-        self.rooms = {max(lengths): self.longest} | {room.length: room for room in shorter if self._keeps_skill(room)}
-
-    def _keeps_skill(self, room: Room) -> bool:
-        if room.skill is None or room.chance is None or self.longest.skill is None or self.longest.chance is None:
-            return True
-        return room.skill - room.chance >= KEPT_SKILL * (self.longest.skill - self.longest.chance)
+        rooms = {length: Room(model, source, length, functional=self.functional) for length in sorted(lengths)}
+        best = max(room.gained[0] for room in rooms.values())
+        kept = {
+            length: room for length, room in rooms.items() if room.gained[0] + 3 * room.gained[1] >= KEPT_SKILL * best
+        }
+        # A network without any skill has none to lose.
+        kept = kept or rooms
+        self.rooms = {length: kept[length] for length in sorted(kept, reverse=True)}
+        self.dropped = {length: rooms[length].skill for length in rooms if length not in kept}
+        self.longest = next(iter(self.rooms.values()))
 
     def verdicts(self, replica: int, *, heads: bool = True) -> list[LayerVerdict]:
         """One for each site; with `heads`, also one for each head."""
@@ -105,10 +107,9 @@ class Examiner:
             heard.site: standing_in(verdict, exam)
             for heard, verdict, exam in zip(room.heard, verdicts, exams, strict=True)
         }
-        intact, explained = room.scores({}), room.scores(by)
-        ablated = room.scores({heard.site: silent(heard) for heard in room.heard})
-        weights = room.weights / room.weights.sum()
-        lost, skill = float((weights * (intact - ablated)).sum()), float((weights * intact).sum())
-        if lost <= max(self.thresholds.floor * (skill - (room.chance or 0.0)), 1e-12):
+        silent = {heard.site: heard.subject.silence for heard in room.heard}
+        if not room.span(silent).significant(self.thresholds.floor):
             return None
+        intact, explained, ablated = (room.scores(each) for each in ({}, by, silent))
+        weights = room.weights / room.weights.sum()
         return ratio(weights * (explained - ablated), weights * (intact - ablated))

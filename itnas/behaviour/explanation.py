@@ -226,6 +226,8 @@ class Explanation:
     task: str | None = None
     score: float | None = None
     chance: float | None = None
+    # Lengths that were asked for, at which the network has lost its skill: what it scores there.
+    dropped: Mapping[int, float | None] = field(default_factory=dict)
     whole: Mapping[int, Fidelity] = field(default_factory=dict)  # by replica: all layers replaced at once
 
     def rows(self, *, heads: bool = True) -> list[dict[str, Any]]:
@@ -253,6 +255,7 @@ class Explanation:
             "score": self.score,
             "chance": self.chance,
             "lengths": list(self.lengths),
+            "dropped": {str(length): score for length, score in self.dropped.items()},
             "thresholds": vars(self.thresholds) | {},
             "whole": whole,
             "layers": self.rows(),

@@ -43,6 +43,14 @@ class Span:
     error: float  # standard error of intact - ablated
     chance: float
 
+    @classmethod
+    def of(cls, intact: Tensor, ablated: Tensor, weights: Tensor, chance: float) -> Span:
+        """From the scores of groups of samples."""
+        share = weights / weights.sum().clamp_min(1e-30)
+        lost = intact - ablated
+        error = (share.square() * (lost - (share * lost).sum()).square()).sum().sqrt()
+        return cls(float((share * intact).sum()), float((share * ablated).sum()), float(error), chance)
+
     def significant(self, floor: float) -> bool:
         return self.intact - self.ablated > max(2 * self.error, floor * (self.intact - self.chance), 1e-12)
 
@@ -88,26 +96,19 @@ class TaskJudge(Judge):
     functional = True
 
     def __init__(
-        self, scene: Scene, score: Callable[[Tensor | None], Tensor], weights: Tensor, chance: float, rho: float
+        self, scene: Scene, score: Callable[[Tensor | None], Tensor], weights: Tensor, span: Span, rho: float
     ) -> None:
+        """`span`: what there is to explain, from as many samples as it takes to tell."""
         self.scene, self.score, self.rho = scene, score, rho
         self.weights = weights / weights.sum()
         self.intact = score(None)
         self.ablated = score(scene.view.output(torch.zeros_like(scene.kernel)))
-        lost = self.intact - self.ablated
-        self.span = Span(self._mean(self.intact), self._mean(self.ablated), self._error(lost), chance)
+        self.span = span
 
     def fidelity(self, kernel: Tensor, base: Tensor | None = None) -> Fidelity:
         found = self.score(self.scene.view.output(kernel))
         worst = self.ablated if base is None else self.score(self.scene.view.output(base))
         return ratio(self.weights * (found - worst), self.weights * (self.intact - worst))
-
-    def _mean(self, scores: Tensor) -> float:
-        return float((self.weights * scores).sum())
-
-    def _error(self, scores: Tensor) -> float:
-        mean = (self.weights * scores).sum()
-        return float((self.weights.square() * (scores - mean).square()).sum().sqrt())
 
 
 def context_share(subject: Subject, inputs: Inputs) -> float:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from itnas.behaviour.evidence import Examination
-from itnas.behaviour.fidelity import Judge, OutputJudge, TaskJudge, context_share
-from itnas.behaviour.samples import Source
+from itnas.behaviour.fidelity import Judge, OutputJudge, Span, TaskJudge, context_share
+from itnas.behaviour.samples import Source, groups
 from itnas.behaviour.scene import Scene, placed
 from itnas.behaviour.sites import Heard, Replacing, Site, listen, replaced
 from itnas.behaviour.thresholds import Thresholds
@@ -20,6 +22,8 @@ from itnas.tasks import Batch
 JUDGED, REFERENCE = 16, 32
 # Kernels of longer samples are larger, and say more each.
 POINTS, FEWEST = 4096, 6
+MANY = 256  # of 64 points
+GROUP, MANY_GROUP = 2, 16  # samples that are scored together
 # Where a whole sample is one thing to get right or wrong, more of them are needed to tell 0.95 from 1.
 JUDGED_WHOLE = 64
 
@@ -36,21 +40,49 @@ class Room:
     def __init__(self, model: nn.Module, source: Source, length: int, *, functional: bool) -> None:
         self.model, self.source, self.length, self.functional = model, source, length, functional
         pooled = functional and source.task is not None and source.task.readout == "pooled"
-        self.shown = source.show(length, *sizes(length, pooled=pooled))
+        judged, reference = sizes(length, pooled=pooled)
+        many = min(MANY, max(FEWEST, MANY * 64 // length)) if functional else 0
+        self.shown = source.show(length, judged, reference, many)
         self.heard = listen(model, lambda: self._run(self.shown.judged))
         self.others = listen(model, lambda: self._run(self.shown.reference))
+        self._check()
         self.exams: dict[int, Examination] = {}
-        self.weights = torch.ones(len(self.shown.groups()), dtype=torch.float64)
+        self.weights = torch.ones(len(groups(self.shown.judged, GROUP)), dtype=torch.float64)
         self.skill: float | None = None
         self.chance: float | None = None
         if functional:
             self._score_intact()
 
+    @cached_property
+    def gained(self) -> tuple[float, float]:
+        """Skill beyond chance, and its standard error; the same for all where nothing is scored."""
+        if not self.functional or self.chance is None:
+            return 0.0, 0.0
+        scores, weights = (torch.tensor(each, dtype=torch.float64) for each in zip(*self._many_intact, strict=True))
+        nothing = Span.of(scores, torch.zeros_like(scores), weights, self.chance)
+        return nothing.intact - self.chance, nothing.error
+
     def scores(self, by: Mapping[Site, Replacing]) -> Tensor:
         """Scores of the groups of samples, with some sites replaced."""
         with replaced(self.model, by):
             outputs = self._run(self.shown.judged)
-        return torch.tensor([value for value, _ in self._scored(outputs)], dtype=torch.float64)
+        return torch.tensor([value for value, _ in self._scored(outputs, self.shown.judged)], dtype=torch.float64)
+
+    @cached_property
+    def _many_intact(self) -> list[tuple[float, float]]:
+        return self._scored(self._run(self.shown.many), self.shown.many)
+
+    def span(self, by: Mapping[Site, Replacing]) -> Span:
+        """What there is to explain of some sites, on more samples than replacements are judged by: it takes two runs of
+        the network only."""
+        assert self.chance is not None
+        with replaced(self.model, by):
+            lost = self._scored(self._run(self.shown.many), self.shown.many)
+        weights = torch.tensor([weight for _, weight in self._many_intact], dtype=torch.float64)
+        intact, ablated = (
+            torch.tensor([value for value, _ in each], dtype=torch.float64) for each in (self._many_intact, lost)
+        )
+        return Span.of(intact, ablated, weights, self.chance)
 
     def examination(self, number: int, thresholds: Thresholds) -> Examination:
         """The examination of one site; what was worked out for it is kept."""
@@ -70,27 +102,45 @@ class Room:
         def score(y: Tensor | None) -> Tensor:
             return self.scores({} if y is None else {heard.site: lambda _u, _domain: y})
 
-        assert self.chance is not None
-        return TaskJudge(scene, score, self.weights, self.chance, context_share(heard.subject, heard.inputs))
+        span = self.span({heard.site: heard.subject.silence})
+        return TaskJudge(scene, score, self.weights, span, context_share(heard.subject, heard.inputs))
 
     def _score_intact(self) -> None:
         outputs = self._run(self.shown.judged)
-        scored = self._scored(outputs)
+        scored = self._scored(outputs, self.shown.judged)
         self.weights = torch.tensor([weight for _, weight in scored], dtype=torch.float64)
         total = max(float(self.weights.sum()), 1e-12)
         self.skill = sum(value * weight for value, weight in scored) / total
         self.chance = self.source.chance(outputs, self.shown.judged)
 
-    def _scored(self, outputs: Tensor) -> list[tuple[float, float]]:
-        batch = self.shown.judged
-        return [self.source.score(outputs[each], _some(batch, each)) for each in self.shown.groups()]
+    def _scored(self, outputs: Tensor, batch: Batch) -> list[tuple[float, float]]:
+        size = GROUP if batch is self.shown.judged else MANY_GROUP
+        found = [self.source.score(outputs[each], _some(batch, each)) for each in groups(batch, size)]
+        if not all(math.isfinite(value) for value, _ in found):
+            raise ValueError(f"the score of some samples is not a finite number, at length {self.length}")
+        return found
 
     def _run(self, batch: Batch) -> Tensor:
-        own = (batch.inputs,) if batch.domain is None else (batch.inputs, batch.domain)
-        outputs: Tensor = self.model(*own)
-        return outputs
+        # Models may change what they are given.
+        given = batch.inputs.clone()
+        outputs = self.model(given) if batch.domain is None else self.model(given, batch.domain)
+        if self.functional and not isinstance(outputs, Tensor):
+            raise TypeError(f"a scored model must give one tensor, got {type(outputs).__name__}: wrap it")
+        found: Tensor = outputs
+        return found
+
+    def _check(self) -> None:
+        """What is not a number would read as "does nothing"."""
+        if not self.heard:
+            raise ValueError("the model calls none of its layers that can be examined")
+        for heard in (*self.heard, *self.others):
+            if not bool(heard.inputs.u.isfinite().all()):
+                raise ValueError(f"layer {heard.site} is given numbers that are not finite, at length {self.length}")
 
 
 def _some(batch: Batch, part: slice) -> Batch:
     """Some samples, to be scored."""
-    return Batch(batch.inputs[part], batch.targets[part], None if batch.mask is None else batch.mask[part])
+    mask, domain = batch.mask, batch.domain
+    if domain is not None and domain.per_sample():
+        domain = domain.samples(torch.arange(part.start, min(part.stop, len(batch))))
+    return Batch(batch.inputs[part], batch.targets[part], None if mask is None else mask[part], domain)

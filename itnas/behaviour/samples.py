@@ -14,20 +14,21 @@ from torch import Tensor
 from itnas.tasks import Batch, Task
 from itnas.tasks.base import take
 
-GROUP = 2  # samples that are scored together
 Score = Callable[[Tensor, Batch], float]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """Samples of one length: some to be judged by, others to fit replacements on."""
+    """Samples of one length."""
 
-    judged: Batch
-    reference: Batch
+    judged: Batch  # to judge replacements by
+    reference: Batch  # to fit them on
+    many: Batch  # to tell what a layer is worth
 
-    def groups(self) -> list[slice]:
-        """The judged samples in the portions that are scored."""
-        return [slice(start, start + GROUP) for start in range(0, len(self.judged), GROUP)]
+
+def groups(batch: Batch, size: int) -> list[slice]:
+    """The samples in the portions that are scored."""
+    return [slice(start, start + size) for start in range(0, len(batch), size)]
 
 
 class Source:
@@ -48,15 +49,15 @@ class Source:
     def default_lengths(self) -> tuple[int, ...]:
         return (16, 32, 64) if self.task is None else self.task.lengths
 
-    def show(self, length: int, judged: int, reference: int) -> Shown:
+    def show(self, length: int, judged: int, reference: int, many: int = 0) -> Shown:
         """Fresh samples of a length, always the same ones; those to be judged come from the validation split."""
         total = judged + reference
-        whole = self._draw(length, total)
+        whole = self._draw(length, max(total, many))
         if len(whole) < 4:
             raise ValueError(f"at least 4 samples are needed to compare, but at length {length} there are {len(whole)}")
         split = min(judged, len(whole) * judged // total)
         order = np.arange(len(whole))
-        return Shown(take(whole, order[:split]), take(whole, order[split:]))
+        return Shown(take(whole, order[:split]), take(whole, order[split:total]), take(whole, order[:many]))
 
     def _draw(self, length: int, size: int) -> Batch:
         if self.task is not None:
@@ -64,7 +65,7 @@ class Source:
             return self.task.batch("validation", size=size if known is None else min(size, known), length=length)
         assert callable(self.sample)
         generator = torch.Generator().manual_seed(length)
-        if len(inspect.signature(self.sample).parameters) == 1:
+        if _wanted(self.sample) == 1:
             inputs = self._inputs(length, size)
             return Batch(inputs, inputs.new_zeros(len(inputs)))
         parts_seen: list[Batch] = []
@@ -74,6 +75,8 @@ class Source:
                 raise TypeError(f"sample(n, generator) must give an itnas Batch, got {type(found).__name__}")
             if not len(found):
                 raise ValueError("sample(n, generator) gave a batch without samples")
+            if self.task is None and found.inputs.shape[1] != length:
+                raise ValueError(f"sample(n, generator) gave {found.inputs.shape[1]} points for n={length}")
             parts_seen.append(found)
         return _joined(parts_seen)
 
@@ -99,6 +102,16 @@ class Source:
     def chance(self, outputs: Tensor, batch: Batch) -> float:
         """The score of guessing: what the task says, else that of another sample's outputs."""
         return self.task.chance if self.task is not None else self.score(torch.roll(outputs, 1, 0), batch)[0]
+
+
+def _wanted(sample: Callable[..., Any]) -> int:
+    """How many arguments a function must be given; of what cannot be looked into, one."""
+    try:
+        parameters = inspect.signature(sample).parameters.values()
+    except ValueError:
+        return 1
+    given = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in given and each.default is inspect.Parameter.empty for each in parameters)
 
 
 def _joined(parts: list[Batch]) -> Batch:

@@ -73,7 +73,7 @@ def listen(network: nn.Module, run: Callable[[], Any]) -> list[Heard]:
     heard: list[Heard] = []
 
     def note(site: Site, adapter: Adapter, u: Tensor, domain: Domain | None, call: Call) -> Tensor | None:
-        heard.append(Heard(site, adapter.subject(call), Inputs(u.detach(), domain)))
+        heard.append(Heard(site, adapter.subject(call), Inputs(u.detach().clone(), domain)))
         return None
 
     with torch.no_grad(), _tapped(layers_of(network), note):

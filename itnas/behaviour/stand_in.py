@@ -10,7 +10,7 @@ from torch import Tensor
 from itnas.behaviour.evidence import Examination
 from itnas.behaviour.explanation import LayerVerdict
 from itnas.behaviour.scene import Inputs, Scene
-from itnas.behaviour.sites import Heard, Replacing
+from itnas.behaviour.sites import Replacing
 from itnas.behaviour.thresholds import Thresholds
 from itnas.behaviour.verdict import MIXED, Reading
 from itnas.operator.domain import Domain
@@ -20,18 +20,8 @@ def standing_in(verdict: LayerVerdict, exam: Examination) -> Replacing:
     """A function in the layer's place: its own values, the kernel that the verdict names."""
 
     def answer(u: Tensor, domain: Domain | None) -> Tensor:
-        scene = Scene(exam.scene.subject, Inputs(u, domain))
+        scene = Scene(exam.scene.subject, Inputs(u, domain, exam.scene.inputs.place))
         return scene.view.output(stand_in_kernel(verdict, exam, scene))
-
-    return answer
-
-
-def silent(heard: Heard) -> Replacing:
-    """The layer with a kernel of zeros."""
-
-    def answer(u: Tensor, domain: Domain | None) -> Tensor:
-        scene = Scene(heard.subject, Inputs(u, domain))
-        return scene.view.output(torch.zeros_like(scene.kernel))
 
     return answer
 

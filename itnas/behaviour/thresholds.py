@@ -26,8 +26,8 @@ class Thresholds:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in ("smallest_bound", "points_per_state"):
-                if value < 0:
-                    raise ValueError(f"{field.name} must not be negative, got {value}")
+                if value < 1:
+                    raise ValueError(f"{field.name} must be at least 1, got {value}")
             elif not 0 <= value <= 1:
                 raise ValueError(f"{field.name} must lie in 0 to 1, got {value}")
         if self.bounded > self.grows:

@@ -56,13 +56,17 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
 
     if not main.span.significant(thresholds.floor):
         return Reading("none", "taking it out costs nothing that could be told from noise")
-    if (main.rho < thresholds.context and not main.functional) or holds("pointwise"):
+    if holds("pointwise") or (main.offsets == (0,) and main.needed("convolution") is not None):
         return Reading("pointwise", "its diagonal keeps what it does")
+    if main.rho < thresholds.context and not main.functional:
+        return Reading("pointwise", "other points account for next to nothing of what it says")
     near = main.needed("local")
-    small = near is not None and (near <= max(main.length // 4, 2) or _stays(trends.near))
+    small = near is not None and (main.within <= max(main.length / 2, 4) or _stays(trends.near))
     ends = small and main.compact
     support, state = main.needed("convolution"), main.needed("recurrence")
+    # From one direction to two is steep, and nothing yet.
     grows = trends.state is not None and trends.state.trend(thresholds) == "grows"
+    grows = grows and (state is None or state > thresholds.smallest_bound)
     if support is not None:
         found = trends.state is not None and None not in trends.state.budgets.values()
         summary = state is not None and found and not grows and state < main.length / thresholds.points_per_state

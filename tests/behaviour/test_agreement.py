@@ -18,7 +18,9 @@ def test_networks_that_copy_each_other_count_once() -> None:
     alike = {f"g{number}": [number % 2 == 0] * 5 for number in range(8)}
     assert design_effect(alike) == pytest.approx(5)
     assert design_effect({"a": [True, False], "b": [True, False]}) == 1
-    assert design_effect({"a": [True] * 5, "b": [True] * 5}) == 1
+    # Where all are alike, nobody knows how much alike a genome's own are: genomes count.
+    assert design_effect({"a": [True] * 5, "b": [True] * 5}) == 5
+    assert design_effect({"a": [True] * 5}) == 1
 
 
 def test_holm_corrects_and_keeps_the_order() -> None:

@@ -179,8 +179,9 @@ def test_a_task_judges_by_its_score() -> None:
             y = target if y is None else y
             return 1.0 - (y - target).square().flatten(1).mean(1) / target.square().flatten(1).mean(1)
 
-        judge = TaskJudge(scene, score, weights, 0.0, 0.5)
         nothing = torch.zeros_like(scene.kernel)
+        span = Span.of(score(None), score(scene.view.output(nothing)), weights, 0.0)
+        judge = TaskJudge(scene, score, weights, span, 0.5)
         assert judge.fidelity(scene.kernel).value == pytest.approx(1)
         assert judge.fidelity(nothing).value == pytest.approx(0)
         found = judge.fidelity(0.5 * scene.kernel).value

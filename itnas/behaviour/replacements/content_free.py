@@ -29,7 +29,12 @@ def class_sums(entries: Tensor, places: Places) -> Tensor:
 def of_classes(profile: Tensor, places: Places) -> Tensor:
     """A profile [H, classes] spread over the pairs: [B|1, H, N, N]."""
     spread = profile[:, places.classes].transpose(0, 1)
-    return spread if places.edges is None else spread * places.edges.unsqueeze(1)
+    if places.edges is not None:
+        spread = spread * places.edges.unsqueeze(1)
+    if places.valid is not None:
+        # Padding neither looks nor is looked at.
+        spread = spread * (places.valid.unsqueeze(2) & places.valid.unsqueeze(1)).unsqueeze(1)
+    return spread
 
 
 def class_means(scene: Scene, entries: Tensor) -> Tensor:

@@ -57,6 +57,11 @@ class Subject(abc.ABC):
         view = self.view(u, domain)
         return view.output(view.kernel)
 
+    def silence(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> Tensor:
+        """The layer's output with a kernel of zeros."""
+        view = self.view(u, domain)
+        return view.output(torch.zeros_like(view.kernel))
+
     def futures(
         self, u: Float[Tensor, "batch points dim"], domain: Domain | None, cut: int, rows: Int[Tensor, " rows"]
     ) -> Float[Tensor, "batch heads rows early"]:

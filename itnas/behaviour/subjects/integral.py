@@ -46,6 +46,10 @@ class IntegralSubject(KernelSubject):
         # By way of the class: in a network that is listened to, the instance's own method is somebody else's.
         return IntegralTransform.transform(self.layer, u, self.layer.geometry(u, domain), self.application)
 
+    def silence(self, u: Tensor, domain: Domain | None) -> Tensor:
+        problem = self._problem(u, domain)
+        return self.layer.combine(torch.zeros_like(problem.values), problem.u)
+
     def raw(self, u: Tensor, domain: Domain | None, order: Tensor) -> Tensor:
         problem = self._problem(u, domain)
         clock = problem.clock

@@ -61,6 +61,11 @@ class OpaqueSubject(Subject):
             contrast=u - sum((torch.roll(u, partner, 0) for partner in range(1, PARTNERS + 1)), 0 * u) / PARTNERS,
         )
 
+    def silence(self, u: Tensor, domain: Domain | None) -> Tensor:
+        """What it usually says at each place."""
+        own = self._run(u, domain)
+        return own.mean(0, keepdim=True).expand_as(own)
+
     def rearranged(self, u: Tensor, domain: Domain | None, place: Tensor, orders: Tensor) -> Tensor:
         """Output i with the points in the order of row i of `orders` [N, N]; `place` [1, N, C] stays where it is."""
         batch, length, dim = u.shape
