@@ -31,7 +31,7 @@ class Growth:
 
 
 def growth(budgets: Mapping[int, int | None]) -> Growth:
-    """Least squares; a budget that was not found counts as half the length, the most that was tried."""
+    """Least squares; a budget that was not found counts as half the length, more than is tried."""
     points = [(math.log(length), math.log1p(length / 2 if need is None else need)) for length, need in budgets.items()]
     if len(points) < 2 or all(need is None for need in budgets.values()):
         return Growth(dict(sorted(budgets.items())), None)

@@ -41,10 +41,13 @@ class Room:
         self.model, self.source, self.length, self.functional = model, source, length, functional
         pooled = functional and source.task is not None and source.task.readout == "pooled"
         judged, reference = sizes(length, pooled=pooled)
-        many = min(MANY, max(FEWEST, MANY * 64 // length)) if functional else 0
+        # Networks of genomes add no positions to their inputs; of other models nobody knows.
+        self.foreign = not isinstance(model, Network)
+        many = min(MANY, max(FEWEST, MANY * 64 // length)) if functional or self.foreign else 0
         self.shown = source.show(length, judged, reference, many)
         self.heard = listen(model, lambda: self._run(self.shown.judged))
         self.others = listen(model, lambda: self._run(self.shown.reference))
+        self.crowd = listen(model, lambda: self._run(self.shown.many)) if self.foreign else []
         self._check()
         self.exams: dict[int, Examination] = {}
         self.weights = torch.ones(len(groups(self.shown.judged, GROUP)), dtype=torch.float64)
@@ -88,8 +91,7 @@ class Room:
         """The examination of one site; what was worked out for it is kept."""
         if number not in self.exams:
             heard, other = self.heard[number], self.others[number]
-            # Networks of genomes add no positions to their inputs; of other models nobody knows.
-            place = None if isinstance(self.model, Network) else placed(torch.cat([heard.inputs.u, other.inputs.u]))
+            place = placed(self.crowd[number].inputs.u) if self.foreign else None
             scene = Scene(heard.subject, replace(heard.inputs, place=place))
             reference = Scene(other.subject, replace(other.inputs, place=place))
             self.exams[number] = Examination(scene, reference, self._judge(heard, scene), thresholds)

@@ -53,6 +53,8 @@ class Source:
         """Fresh samples of a length, always the same ones; those to be judged come from the validation split."""
         total = judged + reference
         whole = self._draw(length, max(total, many))
+        if whole.domain is not None and self.task is None and len(whole) < total:
+            raise ValueError(f"with a domain, sample(n, generator) must give at least {total} samples in one batch")
         if len(whole) < 4:
             raise ValueError(f"at least 4 samples are needed to compare, but at length {length} there are {len(whole)}")
         split = min(judged, len(whole) * judged // total)
@@ -78,6 +80,8 @@ class Source:
             if self.task is None and found.inputs.shape[1] != length:
                 raise ValueError(f"sample(n, generator) gave {found.inputs.shape[1]} points for n={length}")
             parts_seen.append(found)
+            if found.domain is not None:
+                break  # batches on different domains cannot be joined
         return _joined(parts_seen)
 
     def _inputs(self, length: int, size: int) -> Tensor:
@@ -119,8 +123,6 @@ def _joined(parts: list[Batch]) -> Batch:
     first = parts[0]
     if len(parts) == 1:
         return first
-    if any(part.domain is not None for part in parts):
-        raise ValueError("sample(n, generator) gave too few samples: with a domain, give at least 96 in one batch")
     masks = [part.mask for part in parts if part.mask is not None]
     return Batch(
         torch.cat([part.inputs for part in parts]),

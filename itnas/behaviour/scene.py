@@ -13,8 +13,8 @@ from itnas.behaviour.subjects import KernelSubject, Subject, View
 from itnas.behaviour.truncation import Directions, cuts_of, directions, flipped
 from itnas.operator.domain import Domain
 
-# The mean input of a place says something only if means scatter this much more than those of few samples would anyway.
-PLACED = 3.0
+# A channel's mean at a place says something only if means scatter this much more than chance makes them.
+PLACED = 2.0
 SPLICED = 2**17  # entries of kernels that are worked out at once
 
 
@@ -180,11 +180,14 @@ class Scene:
 
 
 def placed(u: Float[Tensor, "batch points dim"]) -> Float[Tensor, "1 points dim"] | None:
-    """What inputs say for their place alone, as where positions were added: the mean over samples. None: nothing."""
+    """What inputs say for their place alone, as where positions were added: the mean over samples, each channel shrunk
+    by what chance has in it. None: nothing."""
     means = u.mean(0, keepdim=True)
-    by_chance = u.var(0).mean() / len(u)
     place = means - means.mean(1, keepdim=True)
-    return place if bool(place.square().mean() > PLACED * by_chance) else None
+    by_chance = u.var(0).mean(0) / len(u)
+    found = place.square().mean((0, 1))
+    share = torch.where(found > PLACED * by_chance, 1 - by_chance / found.clamp_min(1e-30), 0.0)
+    return place * share if bool((share > 0).any()) else None
 
 
 def mean_of_known(parts: list[Tensor]) -> Tensor:

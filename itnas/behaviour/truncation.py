@@ -41,7 +41,7 @@ class Directions:
 
 
 def cuts_of(length: int, number: int = 16) -> tuple[int, ...]:
-    """Cuts spread over all places, but in no rhythm: equal steps could miss pairs that repeat with the same period."""
+    """Cuts spread over all places."""
     spread = torch.linspace(1, length - 1, min(number, length - 1), dtype=torch.float64)
     return tuple(spread.round().long().unique().tolist())
 

@@ -234,6 +234,13 @@ def _show(console: Console, folder: TrainedFolder, member: Member, found: Explan
     from itnas.figures.explanation import fidelity_row, fidelity_text, verdict_row
 
     _say(console, f"{folder.task.label}, {_named(member)}, at {_series(found.lengths)} points", style="bold")
+    if found.score is not None and found.chance is not None:
+        _say(
+            console,
+            f"judged at {found.lengths[-1]} points, where it scores {found.score:.4f} (chance {found.chance:.4f})",
+        )
+    for length, score in found.dropped.items():
+        _say(console, f"not looked at: {length} points, where it has lost its skill (score {score or 0.0:.4f})")
     for layer in found.layers:
         console.print()
         _say(console, f"Layer {layer.layer + 1}: {layer.name} ({layer.kind})", style="bold")

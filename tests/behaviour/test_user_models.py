@@ -1,0 +1,119 @@
+"""What models that were not made here do to those who explain them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import itnas
+from itnas.behaviour import explain
+from itnas.tasks import Batch
+
+LENGTHS = (8, 16, 32)
+
+
+def numbers(length: int) -> Tensor:
+    return torch.randn(32, length, 16)
+
+
+class Placed(nn.Module):
+    """Attention whose queries and keys read contents alone, behind positions that were added to the other channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.randn(32, 16))
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        with torch.no_grad():
+            self.place[:, :8] = 0
+            self.attention.in_proj_weight[:32] *= 3
+            self.attention.in_proj_weight[:32, 8:] = 0
+
+    def forward(self, u: Tensor) -> Tensor:
+        h = torch.cat([u[..., :8], torch.zeros_like(u[..., 8:])], -1) + self.place[: u.shape[1]]
+        y: Tensor = self.attention(h, h, h)[0]
+        return y
+
+
+class AddsInPlace(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(16, 16, 3, padding=1)
+
+    def forward(self, u: Tensor) -> Tensor:
+        h = u.clone()
+        h += self.convolution(h.transpose(1, 2)).transpose(1, 2)
+        return h
+
+
+class Recurrent(nn.Module):
+    def __init__(self, *, idle: bool = False) -> None:
+        super().__init__()
+        self.recurrent, self.idle = nn.GRU(16, 4, batch_first=True), idle
+
+    def forward(self, u: Tensor) -> Tensor:
+        y: Tensor = u if self.idle else self.recurrent(u)[0]
+        return y
+
+
+def test_positions_that_were_added_upstream_stay_where_they_are() -> None:
+    torch.manual_seed(1)
+    found = explain(Placed(), numbers, LENGTHS).layers[0]
+    assert found.family == "attention"
+    assert found.fidelity["attention"] > 0.99
+
+
+def test_a_model_may_change_what_it_gave_to_a_layer() -> None:
+    torch.manual_seed(0)
+    found = explain(AddsInPlace(), numbers, LENGTHS).layers[0]
+    assert found.family == "convolution"
+    assert found.fidelity["convolution"] > 0.99
+
+
+def test_attention_over_a_grid_is_not_local() -> None:
+    torch.manual_seed(0)
+    module = nn.MultiheadAttention(16, 2, batch_first=True)
+    with torch.no_grad():
+        module.in_proj_weight[:32] *= 4
+
+    def sample(length: int, generator: torch.Generator) -> Batch:
+        side = round(length**0.5)
+        u = torch.randn(64, side * side, 16, generator=generator)
+        return Batch(u, u[:, 0, 0], None, itnas.Grid((side, side)))
+
+    assert explain(itnas.recover.from_module(module), sample, (16, 36, 64)).layers[0].family == "attention"
+
+
+def test_lengths_at_which_the_skill_is_gone_do_not_count() -> None:
+    """The task is to say what the layer says; at 32 points nothing is to be won."""
+    torch.manual_seed(0)
+    layer = itnas.recover.from_module(nn.Conv1d(16, 16, 2, bias=False), causal=True)
+    truth = itnas.recover.from_module(nn.Conv1d(16, 16, 2, bias=False), causal=True)
+    truth.load_state_dict(layer.state_dict())
+
+    def score(outputs: Tensor, batch: Batch) -> float:
+        target = truth(batch.inputs)
+        error = float((outputs - target).square().mean() / target.square().mean())
+        return 1 - error if batch.inputs.shape[1] < 32 else 0.1 - 0.1 * error
+
+    found = explain(layer, numbers, LENGTHS, score)
+    assert found.lengths == (8, 16)
+    assert list(found.dropped) == [32]
+    assert found.layers[0].family == "convolution"
+
+
+@pytest.mark.parametrize("what", ["inputs", "score"])
+def test_what_is_not_a_number_is_refused(what: str) -> None:
+    def sample(length: int) -> Tensor:
+        u = numbers(length)
+        if what == "inputs":
+            u[3, 1] = torch.nan
+        return u
+
+    with pytest.raises(ValueError, match="finite"):
+        explain(Recurrent(), sample, LENGTHS, (lambda _y, _batch: float("nan")) if what == "score" else None)
+
+
+def test_a_model_that_calls_none_of_its_layers_is_refused() -> None:
+    with pytest.raises(ValueError, match="calls none of its layers"):
+        explain(Recurrent(idle=True), numbers, LENGTHS)
