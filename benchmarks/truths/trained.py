@@ -5,6 +5,7 @@ Each network is trained on five seeds and explained on each; `seconds` are CPU s
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ def trained(quick: bool) -> dict[str, list[dict[str, Any]]]:
         explanations, cost = learned(task, genome, QUICK_STEPS if quick else None)
         layers += layer_rows(task, genome, explanations)
         costs.append(cost)
+        print(f"{task}, {genome}: explained in {cost['explaining / training']:.2f} of its training", file=sys.stderr)
     return {"trained": layers, "explaining": costs}
 
 
