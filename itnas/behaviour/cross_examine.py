@@ -38,9 +38,10 @@ def explain(
     """Replace each layer by the nearest of every family, and see which replacement keeps what the network does.
 
     `sample`: a task, or its name; a function n -> inputs [B, n, ...]; or a function (n, generator) -> Batch. With a
-    task, or a `score(outputs, batch)` where more is better, fidelity is functional; else it is that of each layer's
-    output. `lengths`: where growth is looked at; verdicts hold at the longest. `untrained(seed)`: an untrained copy, to
-    compare verdicts with; networks of genomes make their own, `copies` of them. The model is left as it was.
+    task, or a `score(outputs, batch)` where more is better (which overrules a task's own), fidelity is functional; else
+    it is that of each layer's output. `lengths`: where growth is looked at; verdicts hold at the longest at which the
+    network has its skill. `untrained(seed)`: an untrained copy, to compare verdicts with; networks of genomes make
+    their own, `copies` of them. The model is left as it was.
     """
     (found,) = explain_replicas(
         {replica: model}, sample, lengths, score, thresholds=thresholds, copies=copies, untrained=untrained

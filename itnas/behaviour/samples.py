@@ -98,14 +98,16 @@ class Source:
 
     def score(self, outputs: Tensor, batch: Batch) -> tuple[float, float]:
         """The score of some samples and what it weighs."""
-        if self.task is not None:
-            return self.task.score(outputs, batch)
-        assert self.own_score is not None
-        return float(self.own_score(outputs, batch)), float(len(batch))
+        if self.own_score is not None:
+            return float(self.own_score(outputs, batch)), float(len(batch))
+        assert self.task is not None
+        return self.task.score(outputs, batch)
 
     def chance(self, outputs: Tensor, batch: Batch) -> float:
         """The score of guessing: what the task says, else that of another sample's outputs."""
-        return self.task.chance if self.task is not None else self.score(torch.roll(outputs, 1, 0), batch)[0]
+        if self.task is not None and self.own_score is None:
+            return self.task.chance
+        return self.score(torch.roll(outputs, 1, 0), batch)[0]
 
 
 def _wanted(sample: Callable[..., Any]) -> int:

@@ -33,12 +33,6 @@ class Inputs:
     def length(self) -> int:
         return self.u.shape[1]
 
-    def part(self, start: int, stop: int) -> Inputs:
-        """Some of the samples."""
-        stop = min(stop, len(self))
-        domain = None if self.domain is None else self.domain.samples(torch.arange(start, stop))
-        return Inputs(self.u[start:stop], domain, self.place)
-
 
 class Scene:
     """A subject on its inputs."""

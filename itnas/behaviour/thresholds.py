@@ -1,4 +1,4 @@
-"""What a verdict depends on beside the evidence; docs/verdicts.md shows how much each number matters."""
+"""What a verdict depends on beside the evidence; `itnas bench behaviour --only thresholds` moves each number."""
 
 from __future__ import annotations
 

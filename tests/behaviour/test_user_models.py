@@ -117,3 +117,10 @@ def test_what_is_not_a_number_is_refused(what: str) -> None:
 def test_a_model_that_calls_none_of_its_layers_is_refused() -> None:
     with pytest.raises(ValueError, match="calls none of its layers"):
         explain(Recurrent(idle=True), numbers, LENGTHS)
+
+
+def test_a_score_of_ones_own_overrules_the_tasks() -> None:
+    task = itnas.task("flip-flop/length=16")
+    found = explain(itnas.build("gru", task), task, (8, 16), lambda _outputs, _batch: 0.25, copies=0)
+    assert found.score == pytest.approx(0.25)
+    assert all(layer.family == "none" for layer in found.layers)
