@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from itnas import FactorisedKernel, IntegralTransform, MLPKernel, genes
 from itnas.behaviour.fidelity import OutputJudge, Span, TaskJudge, context_share, ratio
-from itnas.behaviour.scene import Inputs, Scene
+from itnas.behaviour.scene import Scene
 from itnas.behaviour.sites import listen
 from itnas.models.mixers import MIXERS, Placement
 
@@ -206,9 +206,3 @@ def test_a_task_judges_by_its_score() -> None:
 )
 def test_what_costs_nothing_is_not_judged(span: Span, expected: bool) -> None:
     assert span.significant(0.05) == expected
-
-
-def test_inputs_come_in_parts() -> None:
-    whole = Inputs(inputs(5))
-    assert [len(whole.part(start, start + 2)) for start in (0, 2, 4)] == [2, 2, 1]
-    assert whole.length == N
