@@ -35,7 +35,7 @@ class Evidence:
 
     length: int
     span: Span
-    rho: float
+    rho: float | None  # share of the output that depends on other points; None where nobody needed to know
     functional: bool  # judged by a score, not by the layer's output
     opaque: bool  # known by its answers alone
     directions: int  # 1 where points look back only, 2 where they also look ahead
@@ -94,7 +94,7 @@ class Examination:
         return Evidence(
             length=self.scene.inputs.length,
             span=self.judge.span,
-            rho=self.judge.rho,
+            rho=None if families is not None and self.judge.functional else self.judge.rho,
             functional=self.judge.functional,
             opaque=isinstance(self.scene.subject, OpaqueSubject),
             directions=2 if self.scene.looks_ahead else 1,
@@ -141,15 +141,19 @@ class Examination:
         return self.scene.replaced[replacement.family]
 
     def measure(self, kernel: Tensor, base: Tensor | None = None) -> Fidelity:
-        """Fidelity of a kernel; of one head, with the others as they are, beyond what its diagonal keeps."""
-        if self.head is None:
-            return self.judge.fidelity(kernel, base)
-        return self.judge.fidelity(self._in_head(kernel), self._alone if base is None else self._in_head(base))
+        """Fidelity of a kernel, or of what it adds to one that is worth `base`; of one head, with the others as they
+        are, beyond what its diagonal keeps."""
+        return self.judge.share(self._worth(kernel), self._alone if base is None else base)
+
+    def _worth(self, kernel: Tensor) -> Tensor:
+        return self.judge.worth(kernel if self.head is None else self._in_head(kernel))
 
     @cached_property
-    def _alone(self) -> Tensor:
-        """The kernel in which the head keeps its diagonal only."""
-        return self._in_head(torch.diag_embed(self.scene.kernel.diagonal(dim1=-2, dim2=-1)))
+    def _alone(self) -> Tensor | None:
+        """What it is worth that the head keeps its diagonal only."""
+        return (
+            None if self.head is None else self._worth(torch.diag_embed(self.scene.kernel.diagonal(dim1=-2, dim2=-1)))
+        )
 
     def _in_head(self, kernel: Tensor) -> Tensor:
         found = self.scene.kernel.clone()
@@ -160,8 +164,8 @@ class Examination:
         """Directions needed for what crosses the cuts: relative to cutting it off, for points between two cuts see each
         other anyway, and the fewer the cuts, the more that is."""
         enough = self.thresholds.fidelity
-        cut_off = replacement.kernel(self.scene, 0)
-        left = self.measure(cut_off)
+        cut_off = self._worth(replacement.kernel(self.scene, 0))
+        left = self.judge.share(cut_off, self._alone)
         if left.value > 1 - CROSSING:
             return Curve(((0, left),), 0)
         curve = smallest(

@@ -72,7 +72,10 @@ class Examiner:
     def _read(self, exams: Mapping[int, Examination], *, sums: bool = True) -> tuple[dict[int, Evidence], Reading]:
         """All families at the longest length, what may grow at the others, and what that amounts to."""
         longest = max(exams)
-        found = {length: exam.evidence(None if length == longest else GROWING) for length, exam in exams.items()}
+        main = exams[longest].evidence()
+        # What does not suffice at the longest length has no growth to be followed.
+        followed = tuple(family for family in GROWING if family != "convolution" or main.needed(family) is not None)
+        found = {length: main if length == longest else exam.evidence(followed) for length, exam in exams.items()}
         reading = decide(found, self.thresholds)
         if reading is OPEN and sums:
             found[longest] = exams[longest].further(found[longest])
@@ -110,6 +113,6 @@ class Examiner:
         silent = {heard.site: heard.subject.silence for heard in room.heard}
         if not room.span(silent).significant(self.thresholds.floor):
             return None
-        intact, explained, ablated = (room.scores(each) for each in ({}, by, silent))
+        explained, ablated = room.scores(by), room.scores(silent)
         weights = room.weights / room.weights.sum()
-        return ratio(weights * (explained - ablated), weights * (intact - ablated))
+        return ratio(weights * (explained - ablated), weights * (room.intact - ablated))

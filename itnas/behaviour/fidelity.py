@@ -11,6 +11,7 @@ import abc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -19,10 +20,12 @@ from torch import Tensor
 
 from itnas.behaviour.scene import Inputs, Scene
 from itnas.behaviour.subjects import Subject
+from itnas.behaviour.subjects.base import repeated
 
 Z95 = 1.959964
 # Points whose own content is kept while their surroundings are swapped.
 WITNESSES = 8
+ASKED = 2**14  # points that are asked at once
 
 
 @dataclass(frozen=True)
@@ -56,38 +59,53 @@ class Span:
 
 
 class Judge(abc.ABC):
-    """Turns replacing kernels into fidelities."""
+    """Turns replacing kernels into fidelities. Worth is what groups of samples (of some weight) get of a kernel."""
 
     span: Span
-    rho: float  # share of the output's variance that depends on other points
     functional: ClassVar[bool]  # by a task's score, not by the layer's output
+    weights: Float[Tensor, " groups"]
+    intact: Float[Tensor, " groups"]  # the worth of the layer as it is
+    ablated: Float[Tensor, " groups"]  # and of nothing in its place
+
+    def __init__(self, scene: Scene, rho: float | None = None) -> None:
+        self.scene, self._rho = scene, rho
+
+    @cached_property
+    def rho(self) -> float:
+        """The share of the output's variance that depends on other points."""
+        return context_share(self.scene.subject, self.scene.inputs) if self._rho is None else self._rho
 
     @abc.abstractmethod
-    def fidelity(self, kernel: Float[Tensor, "batch heads points points"], base: Tensor | None = None) -> Fidelity:
-        """Fidelity of a replacing kernel; with `base`, relative to that kernel in place of the ablated layer."""
+    def worth(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, " groups"]:
+        """How well each group of samples fares with a kernel in place of the layer's own."""
+
+    def share(self, worth: Tensor, base: Tensor | None = None) -> Fidelity:
+        """The fidelity of what is worth that much, relative to a base: by default, the ablated layer."""
+        worst = self.ablated if base is None else base
+        return ratio(self.weights * (worth - worst), self.weights * (self.intact - worst))
+
+    def fidelity(self, kernel: Float[Tensor, "batch heads points points"]) -> Fidelity:
+        """Fidelity of a replacing kernel."""
+        return self.share(self.worth(kernel))
 
 
 class OutputJudge(Judge):
-    """By the output alone."""
+    """By the output alone: worth is the squared error, negative."""
 
     functional = False
 
     def __init__(self, scene: Scene, rho: float | None = None) -> None:
-        self.scene = scene
-        self.target = _centred(_heard(scene, scene.kernel))
-        self.power = _groups(self.target.square())
-        self.rho = context_share(scene.subject, scene.inputs) if rho is None else rho
-        total = float(self.power.sum())
-        scale = float(_heard(scene, scene.kernel).square().sum())
+        super().__init__(scene, rho)
+        self.target = _centred(scene.heard(scene.kernel))
+        power = _groups(self.target.square())
+        self.weights, self.intact, self.ablated = torch.ones_like(power), torch.zeros_like(power), -self.rho * power
+        total = float(power.sum())
+        scale = float(scene.heard(scene.kernel).square().sum())
         # A layer whose output does not depend on the sample says nothing.
         self.span = Span(1.0 if total > 1e-8 * max(scale, 1e-30) else 0.0, 0.0, 0.0, 0.0)
 
-    def fidelity(self, kernel: Tensor, base: Tensor | None = None) -> Fidelity:
-        errors = _groups((_centred(_heard(self.scene, kernel)) - self.target).square())
-        if base is not None:
-            worst = _groups((_centred(_heard(self.scene, base)) - self.target).square())
-            return ratio(worst - errors, worst)
-        return ratio(self.rho * self.power - errors, self.rho * self.power)
+    def worth(self, kernel: Tensor) -> Tensor:
+        return -_groups((_centred(self.scene.heard(kernel)) - self.target).square())
 
 
 class TaskJudge(Judge):
@@ -96,19 +114,25 @@ class TaskJudge(Judge):
     functional = True
 
     def __init__(
-        self, scene: Scene, score: Callable[[Tensor | None], Tensor], weights: Tensor, span: Span, rho: float
+        self,
+        scene: Scene,
+        score: Callable[[Tensor], Tensor],
+        intact: Tensor,
+        weights: Tensor,
+        span: Span,
     ) -> None:
-        """`span`: what there is to explain, from as many samples as it takes to tell."""
-        self.scene, self.score, self.rho = scene, score, rho
-        self.weights = weights / weights.sum()
-        self.intact = score(None)
-        self.ablated = score(scene.view.output(torch.zeros_like(scene.kernel)))
-        self.span = span
+        """`intact`: the scores with nothing replaced; `span`: what there is to explain, from as many samples as it
+        takes to tell."""
+        super().__init__(scene)
+        self.score, self.span = score, span
+        self.weights, self.intact = weights / weights.sum(), intact
 
-    def fidelity(self, kernel: Tensor, base: Tensor | None = None) -> Fidelity:
-        found = self.score(self.scene.view.output(kernel))
-        worst = self.ablated if base is None else self.score(self.scene.view.output(base))
-        return ratio(self.weights * (found - worst), self.weights * (self.intact - worst))
+    @cached_property
+    def ablated(self) -> Tensor:  # type: ignore[override]
+        return self.score(self.scene.silent)
+
+    def worth(self, kernel: Tensor) -> Tensor:
+        return self.score(self.scene.view.output(kernel))
 
 
 def context_share(subject: Subject, inputs: Inputs) -> float:
@@ -116,26 +140,21 @@ def context_share(subject: Subject, inputs: Inputs) -> float:
     variance."""
     u, domain, length = inputs.u, inputs.domain, inputs.length
     scene = Scene(subject, inputs)
-    variance = _centred(_heard(scene, scene.kernel)).square().sum(-1).mean(0)  # [N]
+    variance = _centred(scene.heard(scene.kernel)).square().sum(-1).mean(0)  # [N]
     own = subject.run(u, domain)
     # A sample keeps its places: swapping them would change more than contents.
     other = torch.roll(u, 1, 0)
     places = torch.linspace(0, length - 1, min(WITNESSES, length)).round().long().unique()
-    changed, total = 0.0, 0.0
-    for place in places.tolist():
-        mixed = other.clone()
-        mixed[:, place] = u[:, place]
+    changed = 0.0
+    for some in places.split(max(1, ASKED // (len(u) * length))):
+        keeps = torch.arange(length) == some.unsqueeze(1)  # [places, N]
+        mixed = torch.where(keeps[:, None, :, None], u, other)
+        said = subject.run(mixed.flatten(0, 1), repeated(domain, len(some), len(u)))
         # What a point says of itself beside the kernel is the same in both, and goes.
-        moved = subject.run(mixed, domain)[:, place]
-        changed += float((moved - own[:, place]).square().sum(-1).mean()) / 2
-        total += float(variance[place])
+        moved = torch.unflatten(said, 0, mixed.shape[:2])[torch.arange(len(some)), :, some]  # [places, B, C]
+        changed += float((moved - own.transpose(0, 1)[some]).square().sum(-1).mean(1).sum()) / 2
+    total = float(variance[places].sum())
     return min(max(changed / max(total, 1e-30), 0.0), 1.0)
-
-
-def _heard(scene: Scene, kernel: Tensor) -> Tensor:
-    """The output without the pointwise term: what other points, and a point's own kernel, say."""
-    view = scene.view
-    return view.output(kernel) - view.output(torch.zeros_like(kernel[..., :1, :1]).expand_as(kernel))
 
 
 def _centred(y: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from itnas.behaviour.evidence import Examination
-from itnas.behaviour.fidelity import Judge, OutputJudge, Span, TaskJudge, context_share
+from itnas.behaviour.fidelity import Judge, OutputJudge, Span, TaskJudge
 from itnas.behaviour.samples import Source, groups
 from itnas.behaviour.scene import Scene, placed
 from itnas.behaviour.sites import Heard, Replacing, Site, listen, replaced
@@ -45,16 +45,17 @@ class Room:
         self.foreign = not isinstance(model, Network)
         many = min(MANY, max(FEWEST, MANY * 64 // length)) if functional or self.foreign else 0
         self.shown = source.show(length, judged, reference, many)
-        self.heard = listen(model, lambda: self._run(self.shown.judged))
-        self.others = listen(model, lambda: self._run(self.shown.reference))
-        self.crowd = listen(model, lambda: self._run(self.shown.many)) if self.foreign else []
+        self.heard, outputs = self._listen(self.shown.judged)
+        self.others, _ = self._listen(self.shown.reference)
+        self.crowd, self._crowd_outputs = self._listen(self.shown.many) if functional or self.foreign else ([], outputs)
         self._check()
         self.exams: dict[int, Examination] = {}
         self.weights = torch.ones(len(groups(self.shown.judged, GROUP)), dtype=torch.float64)
+        self.intact = self.weights
         self.skill: float | None = None
         self.chance: float | None = None
         if functional:
-            self._score_intact()
+            self._score_intact(outputs)
 
     @cached_property
     def gained(self) -> tuple[float, float]:
@@ -67,19 +68,19 @@ class Room:
 
     def scores(self, by: Mapping[Site, Replacing]) -> Tensor:
         """Scores of the groups of samples, with some sites replaced."""
-        with replaced(self.model, by):
+        with replaced(self.model, by, _before(by, self.heard)):
             outputs = self._run(self.shown.judged)
         return torch.tensor([value for value, _ in self._scored(outputs, self.shown.judged)], dtype=torch.float64)
 
     @cached_property
     def _many_intact(self) -> list[tuple[float, float]]:
-        return self._scored(self._run(self.shown.many), self.shown.many)
+        return self._scored(self._crowd_outputs, self.shown.many)
 
     def span(self, by: Mapping[Site, Replacing]) -> Span:
-        """What there is to explain of some sites, on more samples than replacements are judged by: it takes two runs of
+        """What there is to explain of some sites, on more samples than replacements are judged by: it takes one run of
         the network only."""
         assert self.chance is not None
-        with replaced(self.model, by):
+        with replaced(self.model, by, _before(by, self.crowd)):
             lost = self._scored(self._run(self.shown.many), self.shown.many)
         weights = torch.tensor([weight for _, weight in self._many_intact], dtype=torch.float64)
         intact, ablated = (
@@ -101,16 +102,20 @@ class Room:
         if not self.functional:
             return OutputJudge(scene)
 
-        def score(y: Tensor | None) -> Tensor:
-            return self.scores({} if y is None else {heard.site: lambda _u, _domain: y})
+        def score(y: Tensor) -> Tensor:
+            return self.scores({heard.site: lambda _u, _domain: y})
 
         span = self.span({heard.site: heard.subject.silence})
-        return TaskJudge(scene, score, self.weights, span, context_share(heard.subject, heard.inputs))
+        return TaskJudge(scene, score, self.intact, self.weights, span)
 
-    def _score_intact(self) -> None:
-        outputs = self._run(self.shown.judged)
+    def _listen(self, batch: Batch) -> tuple[list[Heard], Tensor]:
+        """What was heard at every site, and what came out."""
+        outputs: list[Tensor] = []
+        return listen(self.model, lambda: outputs.append(self._run(batch))), outputs[0]
+
+    def _score_intact(self, outputs: Tensor) -> None:
         scored = self._scored(outputs, self.shown.judged)
-        self.weights = torch.tensor([weight for _, weight in scored], dtype=torch.float64)
+        self.intact, self.weights = (torch.tensor(each, dtype=torch.float64) for each in zip(*scored, strict=True))
         total = max(float(self.weights.sum()), 1e-12)
         self.skill = sum(value * weight for value, weight in scored) / total
         self.chance = self.source.chance(outputs, self.shown.judged)
@@ -138,6 +143,11 @@ class Room:
         for heard in (*self.heard, *self.others):
             if not bool(heard.inputs.u.isfinite().all()):
                 raise ValueError(f"layer {heard.site} is given numbers that are not finite, at length {self.length}")
+
+
+def _before(by: Mapping[Site, Replacing], heard: Sequence[Heard]) -> Sequence[Heard]:
+    """What was heard before the first site that is replaced."""
+    return heard[: next((number for number, each in enumerate(heard) if each.site in by), 0)]
 
 
 def _some(batch: Batch, part: slice) -> Batch:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from itnas.behaviour.subjects import KernelSubject, Subject, View
+from itnas.behaviour.subjects.base import repeated
 from itnas.behaviour.truncation import Directions, cuts_of, directions, flipped
 from itnas.operator.domain import Domain
 
@@ -52,6 +53,15 @@ class Scene:
     @cached_property
     def output(self) -> Float[Tensor, "batch points out"]:
         return self.view.output(self.kernel)
+
+    @cached_property
+    def silent(self) -> Float[Tensor, "batch points out"]:
+        """The output with nothing in the kernel's place: the pointwise term."""
+        return self.view.output(torch.zeros_like(self.kernel[..., :1, :1]).expand_as(self.kernel))
+
+    def heard(self, kernel: Tensor) -> Float[Tensor, "batch points out"]:
+        """The output without the pointwise term: what other points, and a point's own kernel, say."""
+        return self.view.output(kernel) - self.silent
 
     @cached_property
     def looks_ahead(self) -> bool:
@@ -135,9 +145,9 @@ class Scene:
 
         scale = strength.flip(-1) if backwards else strength
         most = min(self.subject.most_states, max(length // 4, 4))
-        return directions(kernel, scale, futures, cuts_of(length, self.subject.cuts), most)
+        return directions(kernel, scale, futures, cuts_of(length, self.subject.cuts), most, self.subject.portions)
 
-    def _futures(self, cut: int, rows: Tensor, *, before: bool) -> Float[Tensor, "futures batch heads rows points"]:
+    def _futures(self, cut: int, rows: Tensor, *, before: bool) -> Float[Tensor, "futures batch heads rows portions"]:
         """How points on one side of a cut would look at those on the other, were they and theirs a donor's.
 
         Many rows are dealt out: each future is made of several donors, who give some of its rows each.
@@ -155,16 +165,14 @@ class Scene:
 
     def _spliced(
         self, cut: int, rows: Tensor, donors: Tensor, *, before: bool
-    ) -> Float[Tensor, "donors batch heads rows points"]:
+    ) -> Float[Tensor, "donors batch heads rows portions"]:
         u, domain = self.inputs.u, self.inputs.domain
         size, length = u.shape[:2]
         found = []
         for some in donors.split(max(1, SPLICED // (size * length * len(rows)))):
             strange = torch.cat([torch.roll(u, int(shift), 0) for shift in some])
             own = u.repeat(len(some), 1, 1)
-            there = domain
-            if domain is not None and domain.per_sample():
-                there = domain.samples(torch.arange(size).repeat(len(some)))
+            there = repeated(domain, len(some), size)
             if before:
                 kernel = self.subject.futures(torch.cat([own[:, :cut], strange[:, cut:]], 1), there, cut, rows)
             else:

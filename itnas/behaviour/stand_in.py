@@ -20,7 +20,10 @@ def standing_in(verdict: LayerVerdict, exam: Examination) -> Replacing:
     """A function in the layer's place: its own values, the kernel that the verdict names."""
 
     def answer(u: Tensor, domain: Domain | None) -> Tensor:
-        scene = Scene(exam.scene.subject, Inputs(u, domain, exam.scene.inputs.place))
+        scene = exam.scene
+        # The first layer that is replaced is given what it was always given.
+        if not torch.equal(u, scene.inputs.u):
+            scene = Scene(scene.subject, Inputs(u, domain, scene.inputs.place))
         return scene.view.output(stand_in_kernel(verdict, exam, scene))
 
     return answer

@@ -19,7 +19,9 @@ SWEEPS = 3  # of the subspace iteration
 SPARE = 4  # directions beyond those asked for, which make it converge
 
 # For a cut, and the rows behind it that are asked for: their entries before the cut, for each of other futures.
-Futures = Callable[[int, Int[Tensor, " rows"]], Float[Tensor, "futures batch heads rows early"]]
+# Neighbouring points may share an entry: portions.
+Futures = Callable[[int, Int[Tensor, " rows"]], Float[Tensor, "futures batch heads rows portions"]]
+Portions = Callable[[int], Int[Tensor, " portions"]]  # for a cut, their sizes
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def directions(
     futures: Futures | None,
     cuts: tuple[int, ...],
     most: int,
+    portions: Portions | None = None,
 ) -> Directions:
     """Shared directions at every cut. O(N r log N) for each future; all samples and heads at once.
 
@@ -66,8 +69,13 @@ def directions(
         late = late_rows(cut, kernel.shape[-1], until)
         weights = torch.cat([late.diff().sqrt(), late.new_ones(1)]).to(kernel.dtype)
         rows = kernel[:, :, late, :cut].unsqueeze(0) if futures is None else futures(cut, late)
-        weighted = rows * weights.unsqueeze(1) * scale[:, :, None, :cut]
-        found.append(leading(weighted.movedim(0, 2).flatten(2, 3), min(most, cut), generator))
+        sizes = torch.ones(cut, dtype=torch.long) if portions is None else portions(cut)
+        # A portion counts as often as it has points, all of whose columns are alike.
+        often = sizes.to(kernel.dtype).sqrt()
+        starts = sizes.cumsum(0) - sizes
+        weighted = rows * weights.unsqueeze(1) * (scale[:, :, None, starts] * often)
+        basis = leading(weighted.movedim(0, 2).flatten(2, 3), min(most, len(sizes)), generator)
+        found.append((basis / often.unsqueeze(1)).repeat_interleave(sizes, -2))
     return Directions(cuts, tuple(found), scale)
 
 
@@ -84,16 +92,22 @@ def leading(
     rows: Float[Tensor, "*batch rows columns"], count: int, generator: torch.Generator
 ) -> Float[Tensor, "*batch columns count"]:
     """The `count` leading right singular vectors, by subspace iteration (Halko et al., arXiv 0909.4061)."""
-    width = min(count + SPARE, rows.shape[-1])
+    if rows.shape[-1] <= count + SPARE:
+        return _rotation(rows).to(rows.dtype)[..., :count]
+    width = count + SPARE
     basis = torch.randn(rows.shape[-1], width, generator=generator, dtype=rows.dtype).expand(*rows.shape[:-2], -1, -1)
     for _ in range(SWEEPS):
         basis = torch.linalg.qr(rows.mT @ (rows @ basis))[0]
     # Rotate the subspace so that its first directions are the most important ones.
-    image = rows @ basis
+    found: Tensor = (basis @ _rotation(rows @ basis).to(basis.dtype))[..., :count]
+    return found
+
+
+def _rotation(image: Tensor) -> Tensor:
+    """The right singular vectors, the most important first."""
     # In float64: of columns that nearly vanish, float32 finds no eigenvectors.
-    gram = (image.mT @ image).double()
-    _, rotation = torch.linalg.eigh(gram)
-    found: Tensor = (basis @ rotation.flip(-1).to(basis.dtype))[..., :count]
+    _, rotation = torch.linalg.eigh((image.mT @ image).double())
+    found: Tensor = rotation.flip(-1)
     return found
 
 

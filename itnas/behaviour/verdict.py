@@ -58,7 +58,7 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         return Reading("none", "taking it out costs nothing that could be told from noise")
     if holds("pointwise") or (main.offsets == (0,) and main.needed("convolution") is not None):
         return Reading("pointwise", "its diagonal keeps what it does")
-    if main.rho < thresholds.context and not main.functional:
+    if main.rho is not None and main.rho < thresholds.context and not main.functional:
         return Reading("pointwise", "other points account for next to nothing of what it says")
     near = main.needed("local")
     small = near is not None and (main.within <= max(main.length / 2, 4) or _stays(trends.near))

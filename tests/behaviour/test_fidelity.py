@@ -67,10 +67,11 @@ def test_relative_to_a_base() -> None:
         scene = scene_of(LAYERS["integral"]().double(), inputs())
         judge, kernel = OutputJudge(scene), scene.kernel
         base = torch.diag_embed(kernel.diagonal(dim1=-2, dim2=-1))
-        assert judge.fidelity(base, base).value == pytest.approx(0)
-        assert judge.fidelity(kernel, base).value == pytest.approx(1)
+        worst = judge.worth(base)
+        assert judge.share(worst, worst).value == pytest.approx(0)
+        assert judge.share(judge.worth(kernel), worst).value == pytest.approx(1)
         # Half the way there is three quarters of the squares.
-        assert judge.fidelity((kernel + base) / 2, base).value == pytest.approx(0.75)
+        assert judge.share(judge.worth((kernel + base) / 2), worst).value == pytest.approx(0.75)
 
 
 def test_what_a_point_says_of_itself_earns_nothing() -> None:
@@ -175,13 +176,12 @@ def test_a_task_judges_by_its_score() -> None:
         scene = scene_of(layer, u)
         target = scene.output
 
-        def score(y: Tensor | None) -> Tensor:
-            y = target if y is None else y
+        def score(y: Tensor) -> Tensor:
             return 1.0 - (y - target).square().flatten(1).mean(1) / target.square().flatten(1).mean(1)
 
         nothing = torch.zeros_like(scene.kernel)
-        span = Span.of(score(None), score(scene.view.output(nothing)), weights, 0.0)
-        judge = TaskJudge(scene, score, weights, span, 0.5)
+        span = Span.of(score(target), score(scene.view.output(nothing)), weights, 0.0)
+        judge = TaskJudge(scene, score, score(target), weights, span)
         assert judge.fidelity(scene.kernel).value == pytest.approx(1)
         assert judge.fidelity(nothing).value == pytest.approx(0)
         found = judge.fidelity(0.5 * scene.kernel).value

@@ -265,6 +265,44 @@ def test_only_the_call_that_is_named_is_replaced() -> None:
     assert not bool(second.any())
 
 
+class Counting(nn.Conv1d):
+    runs = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        return super().forward(x)
+
+
+class Calling(nn.Module):
+    """A convolution that is called twice, then a recurrence; what they say is changed in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Counting(C, C, 3, padding=1), nn.GRU(C, C, batch_first=True)
+
+    def forward(self, u: Tensor) -> Tensor:
+        x = self.first(u.mT).tanh_()
+        x = self.first(x).mul_(2.0)
+        y: Tensor = self.second(x.mT)[0].add_(1.0)
+        return y
+
+
+@torch.no_grad()
+def test_layers_before_the_first_that_is_replaced_are_not_worked_out_again() -> None:
+    model, u = Calling(), torch.randn(B, N, C)
+    heard = listen(model, lambda: model(u))
+    assert [str(each.site) for each in heard] == ["first", "first (call 2)", "second"]
+    for number, each in enumerate(heard):
+        by = {each.site: lambda u, _: torch.zeros_like(u)}
+        with replaced(model, by):
+            expected = model(u)
+        for _ in range(2):
+            model.first.runs = 0
+            with replaced(model, by, heard[:number]):
+                torch.testing.assert_close(model(u), expected)
+            assert model.first.runs == 2 - number
+
+
 def test_layers_are_found_by_name_and_not_searched_inside() -> None:
     task = itnas.task("flip-flop/length=16")
     network = itnas.build("transformer", task)

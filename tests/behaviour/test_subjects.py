@@ -341,19 +341,22 @@ def test_contributions_add_up_to_what_is_seen(name: str) -> None:
 @pytest.mark.parametrize("name", ["torch's gru", "torch's convolution", "lstm", "selective scans"])
 @pytest.mark.parametrize("length", [2, 7, 33])
 def test_crossings_of_layers_that_answer(name: str, length: int) -> None:
-    """Over many points of the past contributions may be pooled; what they come to stays."""
+    """Over many points of the past contributions are pooled: points of a portion share their mean."""
     layer, u = ANSWERING[name](), torch.randn(B, length, C, dtype=torch.float64)
     subject = heard_by(layer, u)[0].subject
     with torch.no_grad():
         own = subject.view(u, None).kernel
         for cut in {1, length // 2, length - 1}:
             late, early = torch.arange(cut, length)[::2], torch.arange(cut).flip(0)
-            found, expected = subject.futures(u, None, cut, late), own[:, :, late, :cut]
-            assert found.shape == expected.shape
-            torch.testing.assert_close(found.sum(-1), expected.sum(-1), rtol=1e-9, atol=1e-9)
-            found, expected = subject.pasts(u, None, cut, early), own[:, :, early, cut:]
-            assert found.shape == expected.shape
-            torch.testing.assert_close(found.sum(-1), expected.sum(-1), rtol=1e-9, atol=1e-9)
+            sizes = subject.portions(cut)
+            pooled = [part.mean(-1) for part in own[:, :, late, :cut].split(sizes.tolist(), -1)]
+            found = subject.futures(u, None, cut, late)
+            torch.testing.assert_close(found, torch.stack(pooled, -1), rtol=1e-9, atol=1e-9)
+            # The last points are the far end.
+            sizes = subject.portions(length - cut).flip(0)
+            pooled = [part.mean(-1) for part in own[:, :, early, cut:].split(sizes.tolist(), -1)]
+            found = subject.pasts(u, None, cut, early)
+            torch.testing.assert_close(found, torch.stack(pooled, -1), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("length", [8, 12, 16])

@@ -250,6 +250,19 @@ def test_leading_directions_are_in_order() -> None:
     torch.testing.assert_close(rows[..., :2, :] @ few @ few.mT, rows[..., :2, :])
 
 
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (4, 1, 7), (30, 2, 1)])
+def test_a_portion_is_as_good_as_its_points(sizes: tuple[int, ...]) -> None:
+    """Entries that neighbouring points share may be given once."""
+    cut, portions = sum(sizes), torch.tensor(sizes)
+    kernel, shared = planted(cut + 3, 2), torch.randn(5, B, H, 3, len(sizes), dtype=torch.float64)
+    scale, cuts = torch.ones(kernel.shape[:3], dtype=torch.float64), (cut,)
+    pooled = directions(kernel, scale, lambda *_: shared, cuts, 64, lambda _: portions)
+    spelt_out = directions(kernel, scale, lambda *_: shared.repeat_interleave(portions, -1), cuts, 64)
+    for size in (1, 2, 3):
+        expected = truncated(kernel, spelt_out, size)
+        torch.testing.assert_close(truncated(kernel, pooled, size), expected, rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("length", [8, 33])
 @pytest.mark.parametrize("rank", [1, 2, 4])
 def test_a_layer_of_that_rank_needs_as_many_states(rank: int, length: int) -> None:

@@ -49,6 +49,17 @@ def test_values_and_gradients_are_torchs(
 
 
 @kinds
+@pytest.mark.parametrize("causal", [True, False])
+def test_without_gradients_the_bits_are_the_same(kind: str, causal: bool) -> None:
+    """Else a score would depend on who asks for it."""
+    mixer, _ = pair(kind, 6, causal, torch.float32)
+    u = torch.randn(40, 33, 6)
+    expected = mixer(u)
+    with torch.no_grad():
+        assert torch.equal(mixer(u), expected)
+
+
+@kinds
 @pytest.mark.parametrize("width", [1, 5])
 def test_odd_widths_walk_one_more_forward(kind: str, width: int) -> None:
     mixer = MIXERS[kind](GENES[kind], Placement(width, False, 1))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from itnas import Cloud, FactorisedKernel, Grid, IntegralTransform, MLPKernel, S
 from itnas.operator import Domain
 from itnas.operator.activation import ACTIVATIONS, OUTPUT_MAPS
 from itnas.operator.kernel.mlp import FEATURES
+from itnas.operator.plans import effective_kernel
 
 DIM, HEADS, POINTS = 5, 2, 12
 DOMAINS: dict[str, Domain] = {
@@ -64,24 +66,34 @@ def naive_mlp_kernel(layer: IntegralTransform, u: Tensor, domain: Domain) -> Ten
     return k
 
 
+@pytest.mark.parametrize("features", ["all", "content", "product and offset", "clock", "none"])
 @pytest.mark.parametrize("domain", list(DOMAINS))
 @pytest.mark.parametrize(
-    ("layers", "activation", "shared"), [(0, "relu", False), (1, "relu", True), (3, "gelu", False)]
+    ("layers", "activation", "shared"), [(0, "relu", False), (1, "relu", True), (2, "relu", False), (3, "gelu", False)]
 )
-def test_mlp_kernel_is_what_the_design_says(domain: str, layers: int, activation: str, shared: bool) -> None:
+def test_mlp_kernel_is_what_the_design_says(
+    domain: str, layers: int, activation: str, shared: bool, features: str
+) -> None:
     wanted = [feature for feature in FEATURES if feature != "clock" or domain in ("sequence", "times")]
+    if features != "all":
+        wanted = [feature for feature in wanted if feature in features]
+    waves: dict[str, Any] = {"frequencies": 2, "fourier": "learned", "damped": True} if features == "all" else {}
     spec = MLPKernel(
         hidden=4, layers=layers, activation=activation, features=tuple(wanted), products=2, product_dim=3,
-        frequencies=2, fourier="learned", damped=True, shared=shared,
+        shared=shared, **waves,
     )  # fmt: skip
     layer = IntegralTransform(DIM, heads=HEADS, kernel=spec).double()
     for part in layer.parameters():
         torch.nn.init.normal_(part, std=0.5)
-    u = torch.randn(1, POINTS, DIM, dtype=torch.float64)
+    u = torch.randn(2, POINTS, DIM, dtype=torch.float64)
     expected = naive_mlp_kernel(layer, u[0], DOMAINS[domain])
     volume = DOMAINS[domain].geometry(1, POINTS, u.device).weights
     expected = expected if volume is None else expected * volume[0]
     torch.testing.assert_close(layer.kernel(u, DOMAINS[domain])[0], expected, rtol=1e-10, atol=1e-10)
+    with torch.no_grad():
+        problem = layer.problem(u, layer.geometry(u, DOMAINS[domain]))
+        glance = effective_kernel(problem, glance=True)
+    torch.testing.assert_close(glance[0], expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("decay", [None, "position", "clock"])

@@ -50,7 +50,7 @@ class AnsweredProfile:
     def alone(self, scene: Scene) -> list[Tensor]:
         """Attention alone, and the maps alone."""
         own = _standing(_content(scene), self.offsets).flatten(2) @ self.maps
-        silent = scene.view.output(torch.zeros_like(scene.kernel))
+        silent = scene.silent
         return [self.kernel(scene) - _said(scene, silent + own), _said(scene, silent + own)]
 
 
@@ -129,5 +129,5 @@ def _standing(content: Tensor, offsets: list[int], orders: Tensor | None = None)
 
 def _said(scene: Scene, y: Tensor) -> Tensor:
     """The diagonal kernel that makes a layer without values of its own say y."""
-    silent = scene.view.output(torch.zeros_like(scene.kernel))
+    silent = scene.silent
     return torch.diag_embed((y - silent).transpose(1, 2))

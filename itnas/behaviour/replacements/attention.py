@@ -100,5 +100,5 @@ def answers_to(scene: Scene, subject: OpaqueSubject, rearrangings: list[Rearrang
         )
         for each in rearrangings
     ]
-    silent = scene.view.output(torch.zeros_like(scene.kernel))
+    silent = scene.silent
     return torch.diag_embed((torch.stack(answers).mean(0) - silent).transpose(1, 2))

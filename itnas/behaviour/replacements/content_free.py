@@ -50,18 +50,18 @@ def class_means(scene: Scene, entries: Tensor) -> Tensor:
 
 
 def offset_maps(scene: Scene) -> Tensor:
-    """For each offset, the linear map from a point's features to its contributions: [2 N - 1, P, H]."""
+    """For each offset, the linear map from a point's features to its contributions: [2 N - 1, P, H]; 0 where nobody
+    looks ahead."""
     kernel, contrast, basis = scene.kernel, scene.view.contrast, scene.view.content_basis
     assert contrast is not None
     assert basis is not None
     length = kernel.shape[-1]
-    found = []
-    for offset in range(1 - length, length):
+    maps = kernel.new_zeros(2 * length - 1, contrast.shape[-1], kernel.shape[1])
+    for offset in range(1 - length if scene.looks_ahead else 1, length):
         # i - j = offset, so j runs over the points that have an i.
         x = contrast[:, max(0, -offset) : length - max(0, offset)]
         y = kernel.diagonal(-offset, dim1=-2, dim2=-1).transpose(1, 2)  # [B, J, H]
-        found.append(least_squares(x.flatten(0, 1), y.flatten(0, 1)))
-    maps = torch.stack(found)
+        maps[offset + length - 1] = least_squares(x.flatten(0, 1), y.flatten(0, 1))
     maps[length - 1] = 0
     left = unexplained(scene, contributions(maps, basis))
     maps[length - 1] = least_squares(basis.flatten(0, 1), left.flatten(0, 1))
@@ -72,9 +72,10 @@ def contributions(maps: Tensor, basis: Tensor) -> Tensor:
     """The kernel [B, H, N, N] that maps [2 N - 1, P, H] make of features [B, N, P]."""
     length = basis.shape[1]
     found = basis.new_zeros(basis.shape[0], maps.shape[2], length, length)
-    for offset in range(1 - length, length):
+    for number in maps.flatten(1).any(1).nonzero()[:, 0].tolist():
+        offset = number - length + 1
         x = basis[:, max(0, -offset) : length - max(0, offset)]
-        found.diagonal(-offset, dim1=-2, dim2=-1).copy_((x @ maps[offset + length - 1]).transpose(1, 2))
+        found.diagonal(-offset, dim1=-2, dim2=-1).copy_((x @ maps[number]).transpose(1, 2))
     return found
 
 

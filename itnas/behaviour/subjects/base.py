@@ -34,7 +34,8 @@ class View:
 
     def output(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, "batch points out"]:
         """What the layer would say with this kernel in place of its own."""
-        return self.finish(kernel @ self.values)
+        mixed = kernel @ self.values if self.content_basis is None else kernel.sum(-1, keepdim=True)
+        return self.finish(mixed)
 
 
 class Subject(abc.ABC):
@@ -64,14 +65,19 @@ class Subject(abc.ABC):
 
     def futures(
         self, u: Float[Tensor, "batch points dim"], domain: Domain | None, cut: int, rows: Int[Tensor, " rows"]
-    ) -> Float[Tensor, "batch heads rows early"]:
-        """How some points from `cut` on look at those before it."""
+    ) -> Float[Tensor, "batch heads rows portions"]:
+        """How some points from `cut` on look at each of those before it."""
         return self.view(u, domain).kernel[:, :, rows, :cut]
+
+    def portions(self, early: int) -> Int[Tensor, " portions"]:
+        """The sizes of the portions into which `futures` and `pasts` divide the points that are looked at, from the far
+        end on; the points of a portion share what is said of them."""
+        return torch.ones(early, dtype=torch.long)
 
     def pasts(
         self, u: Float[Tensor, "batch points dim"], domain: Domain | None, cut: int, rows: Int[Tensor, " rows"]
-    ) -> Float[Tensor, "batch heads rows late"]:
-        """How some points before `cut` look at those from it on."""
+    ) -> Float[Tensor, "batch heads rows portions"]:
+        """How some points before `cut` look at each of those from it on."""
         return self.view(u, domain).kernel[:, :, rows, cut:]
 
 
@@ -112,3 +118,10 @@ def spread(out_weight: Float[Tensor, "out heads*width"], values: Float[Tensor, "
 def unseen(raw: Tensor, order: Tensor, *, causal: bool) -> Tensor:
     """NaN where point j would stand behind point i, for layers that look back only."""
     return raw.masked_fill(order.unsqueeze(1) < order, torch.nan) if causal else raw
+
+
+def repeated(domain: Domain | None, times: int, batch: int) -> Domain | None:
+    """The domain of a batch that is given several times over."""
+    if domain is None or not domain.per_sample():
+        return domain
+    return domain.samples(torch.arange(batch).repeat(times))

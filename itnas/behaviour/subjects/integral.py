@@ -35,7 +35,7 @@ class IntegralSubject(KernelSubject):
         problem = self._problem(u, domain)
         u = problem.u
         return View(
-            kernel=effective_kernel(problem).expand(u.shape[0], -1, -1, -1),
+            kernel=effective_kernel(problem, glance=True).expand(u.shape[0], -1, -1, -1),
             values=problem.values,
             strength=spread(self.layer.out.weight, problem.values),
             finish=lambda mixed: self.layer.combine(mixed, u),
@@ -58,7 +58,7 @@ class IntegralSubject(KernelSubject):
             steps = self.layer.clock.steps(problem.u)
             clock = running(steps[:, :, order.argsort()])[:, :, order]
         moved = dataclasses.replace(problem, geometry=_moved(problem.geometry, order), clock=clock)
-        k = moved.form.block(moved.form.rows, moved.form.cols).expand(u.shape[0], -1, -1, -1)
+        k = moved.form.glance(moved.form.rows, moved.form.cols).expand(u.shape[0], -1, -1, -1)
         if moved.window is not None:
             k = k.masked_fill(~(distances(moved.geometry) < moved.window).unsqueeze(1), torch.nan)
         return unseen(k, order, causal=self.causal)
@@ -78,7 +78,7 @@ class IntegralSubject(KernelSubject):
         problem = self._problem(u, domain)
         alone = problem.normaliser.denominator == "one"
         first, last = (start, stop) if alone else (0, problem.length)
-        k = problem.form.block(_points(problem.form.rows, rows), _points(problem.form.cols, torch.arange(first, last)))
+        k = problem.form.glance(_points(problem.form.rows, rows), _points(problem.form.cols, torch.arange(first, last)))
         weights = problem.weights()
         if weights is not None:
             weights = weights.expand(*weights.shape[:2], problem.length, problem.length)[:, :, rows, first:last]

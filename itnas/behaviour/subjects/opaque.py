@@ -18,12 +18,11 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.places import places_of
-from itnas.behaviour.subjects.base import Subject, View
+from itnas.behaviour.subjects.base import Subject, View, repeated
 from itnas.models.mixers.base import geometry_of
 from itnas.operator.domain import Domain
 
-CHUNK = 2**23  # numbers of input that are run at once
-PARTNERS = 1  # other samples that supply what is not a sample's own
+CHUNK = 2**20  # numbers of input that are run at once
 BLOCKS = 12  # portions of the past that are swapped together, where states are looked for
 
 Run = Callable[[Tensor, Domain | None], Tensor]
@@ -32,7 +31,7 @@ Run = Callable[[Tensor, Domain | None], Tensor]
 class OpaqueSubject(Subject):
     """A layer of which nothing is known but what it answers. One head per output channel, values 1."""
 
-    cuts, most_states, donors, rows = 6, 8, 4, 2**30
+    cuts, most_states, donors, rows = 6, 8, 3, 2**30
 
     def __init__(self, run: Run, kind: str) -> None:
         self._run, self.kind, self._ahead = run, kind, False
@@ -49,7 +48,7 @@ class OpaqueSubject(Subject):
             )
         own = self._run(u, domain)  # [B, N, C]
         usual = own.mean(0, keepdim=True)
-        kernel = self._contributions(u, domain, own, usual, PARTNERS)
+        kernel = self._contributions(u, domain, own, usual)
         batch, heads, length = kernel.shape[:3]
         return View(
             kernel=kernel,
@@ -58,7 +57,7 @@ class OpaqueSubject(Subject):
             finish=lambda mixed: usual + mixed.squeeze(-1).transpose(1, 2),
             places=places_of(geometry),
             content_basis=u - u.mean(0, keepdim=True),
-            contrast=u - sum((torch.roll(u, partner, 0) for partner in range(1, PARTNERS + 1)), 0 * u) / PARTNERS,
+            contrast=u - torch.roll(u, 1, 0),
         )
 
     def silence(self, u: Tensor, domain: Domain | None) -> Tensor:
@@ -75,7 +74,7 @@ class OpaqueSubject(Subject):
             # Nothing behind the last row that is asked for changes it.
             stop = int(part[-1]) + 1 if ends_here else length
             given = (content[:, orders[part, :stop]] + place[:, :stop].unsqueeze(1)).transpose(0, 1)
-            outputs = self._run(given.flatten(0, 1), _repeated(domain, len(part), batch))
+            outputs = self._run(given.flatten(0, 1), repeated(domain, len(part), batch))
             found.append(
                 torch.unflatten(outputs, 0, (len(part), batch))[torch.arange(len(part)), :, part].transpose(0, 1)
             )
@@ -90,64 +89,63 @@ class OpaqueSubject(Subject):
         length = u.shape[1]
         return self._in_blocks(u.flip(1), domain, length - cut, length - 1 - rows, ahead=True).flip(3)
 
+    def portions(self, early: int) -> Tensor:
+        return _starts(early).diff()
+
     def _in_blocks(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor, *, ahead: bool) -> Tensor:
-        starts = torch.linspace(0, cut, min(BLOCKS, cut) + 1).round().long()
-        shown = self._shown(u, domain, starts, 1, ahead=ahead)
-        sizes = starts.diff()
-        found = (shown[:-1] - shown[1:])[:, :, rows].permute(1, 3, 2, 0) / sizes  # [B, C, rows, blocks]
-        return found.repeat_interleave(sizes, -1)
+        starts = _starts(cut)
+        return self._differences(u, domain, starts, rows, ahead=ahead) / starts.diff()
 
     def looks_ahead(self, u: Tensor, domain: Domain | None) -> bool:
         """Whether later points change earlier outputs; a layer that has once been seen to do so always may."""
         if not self._ahead:
             length, own = u.shape[1], self._run(u, domain)
             # Places in no rhythm: a layer that mixes within blocks crosses no border between them.
-            for cut in {1, length // 3, length // 2, length // 2 + 1, 2 * length // 3, length - 1} - {0, length}:
-                changed = torch.cat([u[:, :cut], torch.roll(u, 1, 0)[:, cut:]], 1)
-                lost = (self._run(changed, domain) - own)[:, :cut].abs().amax()
-                self._ahead = self._ahead or bool(lost > 1e-5 * own.abs().amax().clamp_min(1e-30))
+            cuts = torch.tensor(
+                sorted({1, length // 3, length // 2, length // 2 + 1, 2 * length // 3, length - 1} - {0, length})
+            )
+            early = (torch.arange(length) < cuts.unsqueeze(1))[:, None, :, None]  # [cuts, 1, N, 1]
+            mixed = torch.where(early, u, torch.roll(u, 1, 0))
+            changed = self._run(mixed.flatten(0, 1), repeated(domain, len(cuts), len(u)))
+            lost = (torch.unflatten(changed, 0, mixed.shape[:2]) - own) * early
+            self._ahead = bool(lost.abs().amax() > 1e-5 * own.abs().amax().clamp_min(1e-30))
         return self._ahead
 
-    def _contributions(self, u: Tensor, domain: Domain | None, own: Tensor, usual: Tensor, partners: int) -> Tensor:
+    def _contributions(self, u: Tensor, domain: Domain | None, own: Tensor, usual: Tensor) -> Tensor:
         """K, [B, C, N, N]."""
-        every = torch.arange(u.shape[1])
-        before = self._shown(u, domain, every, partners)  # [N, B, N, C]: own points from j on
-        kernel = _steps(before).permute(1, 3, 2, 0).tril(-1)
-        alone = own - kernel.sum(-1).transpose(1, 2)
+        every = torch.arange(u.shape[1] + 1)
+        behind = (every[:-1] < every[:-1].unsqueeze(1)).to(u.dtype)
+        kernel = self._differences(u, domain, every).mul_(behind)
         if self.looks_ahead(u, domain):
-            after = self._shown(u.flip(1), domain, every, partners, ahead=True)
-            later = _steps(after).permute(1, 3, 2, 0).tril(-1).flip(2, 3)
-            kernel = kernel + later
-            alone = alone - later.sum(-1).transpose(1, 2)
-        return kernel + torch.diag_embed((alone - usual).transpose(1, 2))
+            kernel += self._differences(u.flip(1), domain, every, ahead=True).mul_(behind).flip(2, 3)
+        kernel.diagonal(dim1=-2, dim2=-1).copy_((own - usual).transpose(1, 2) - kernel.sum(-1))
+        return kernel
 
-    def _shown(self, u: Tensor, domain: Domain | None, starts: Tensor, partners: int, *, ahead: bool = False) -> Tensor:
-        """The outputs with own points from j on, for each j of `starts`: [J, B, N, C].
+    def _differences(
+        self, u: Tensor, domain: Domain | None, starts: Tensor, rows: Tensor | None = None, *, ahead: bool = False
+    ) -> Tensor:
+        """What showing the own points of each block, from one start to the next, adds to what all points from the next
+        start on make a layer say: [B, C, N or rows, blocks].
 
-        With `ahead`, u comes in reverse order and so do the outputs.
+        Before the own points stand another sample's. With `ahead`, u comes in reverse order and so do the outputs.
         """
         batch, length, dim = u.shape
-        index = torch.arange(length)
+        index, other = torch.arange(length), torch.roll(u, 1, 0)
         size = max(1, CHUNK // (batch * length * dim))
-        total: Tensor | None = None
-        for partner in range(1, partners + 1):
-            other, found = torch.roll(u, partner, 0), []
-            for part in starts.split(size):
-                mixed = torch.where((index < part.unsqueeze(1))[:, None, :, None], other, u).flatten(0, 1)
-                outputs = self._run(mixed.flip(1) if ahead else mixed, _repeated(domain, len(part), batch))
-                found.append(torch.unflatten(outputs.flip(1) if ahead else outputs, 0, (len(part), batch)))
-            joint = torch.cat(found)
-            total = joint if total is None else total + joint
-        assert total is not None
-        return total / partners
+        found = None
+        for first in range(0, len(starts) - 1, size):
+            part = starts[first : first + size + 1]
+            mixed = torch.where((index < part.unsqueeze(1))[:, None, :, None], other, u).flatten(0, 1)
+            outputs = self._run(mixed.flip(1) if ahead else mixed, repeated(domain, len(part), batch))
+            shown = torch.unflatten(outputs.flip(1) if ahead else outputs, 0, (len(part), batch))
+            shown = shown if rows is None else shown[:, :, rows]
+            if found is None:
+                found = shown.new_empty(len(starts) - 1, *shown.shape[1:])
+            torch.sub(shown[:-1], shown[1:], out=found[first : first + len(part) - 1])
+        assert found is not None
+        return found.permute(1, 3, 2, 0)
 
 
-def _steps(shown: Tensor) -> Tensor:
-    """g_j - g_(j+1), [N, B, N, C]."""
-    return shown - torch.cat([shown[1:], shown[-1:]])
-
-
-def _repeated(domain: Domain | None, times: int, batch: int) -> Domain | None:
-    if domain is None or not domain.per_sample():
-        return domain
-    return domain.samples(torch.arange(batch).repeat(times))
+def _starts(early: int) -> Tensor:
+    """Where the blocks of a past begin, and its end."""
+    return torch.linspace(0, early, min(BLOCKS, early) + 1).round().long()

@@ -24,7 +24,41 @@ class Gru(Recurrence):
     gates = 3
 
     def hidden(self, gates: Tensor, weight: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
-        return _Scan.of(gates, weight, bias_ih, bias_hh)[0]
+        scan = _Scan if torch.is_grad_enabled() else _Glance
+        return scan.of(gates, weight, bias_ih, bias_hh)[0]
+
+
+class _Glance(Stacked):
+    """The states of `_Scan`, to the last bit, with nothing kept for a backward pass: what a step needs stays in cache,
+    which makes many samples twice as fast."""
+
+    @staticmethod
+    def forward(gates: Tensor, weight: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor]:
+        groups, length, batch, _ = gates.shape
+        size = weight.shape[2]
+        gates, bias_ih, bias_hh = gates.transpose(0, 1), bias_ih.unsqueeze(1), bias_hh.unsqueeze(1)
+        bias_rz, bias_new, bias_s = (
+            (bias_ih + bias_hh)[..., : 2 * size],
+            bias_ih[..., 2 * size :],
+            bias_hh[..., 2 * size :],
+        )
+        states = gates.new_empty(length, groups, batch, size)
+        state, recurrent = gates.new_zeros(groups, batch, size), weight.transpose(1, 2).contiguous()
+        a, n = gates.new_empty(groups, batch, 3 * size), gates.new_empty(groups, batch, size)
+        a_rz, (r, z, s) = a[..., : 2 * size], a.split(size, -1)
+        for g, h in zip(gates.unbind(0), states.unbind(0), strict=True):
+            torch.add(g[..., : 2 * size], bias_rz, out=a_rz)
+            s.copy_(bias_s)
+            a.baddbmm_(state, recurrent)
+            a_rz.sigmoid_()
+            torch.add(g[..., 2 * size :], bias_new, out=n)
+            n.addcmul_(r, s).tanh_()
+            state = torch.lerp(n, state, z, out=h)
+        return (states.transpose(0, 1).contiguous(),)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        pass
 
 
 class _Scan(Stacked):

@@ -52,6 +52,10 @@ class Form(abc.ABC):
     def block(self, rows: Side, cols: Side) -> Tensor:
         """k for every row with every column: [B|1, H, ..., n, m]."""
 
+    def glance(self, rows: Side, cols: Side) -> Tensor:
+        """`block` by the fastest way there is, which may know neither gradients nor vmap."""
+        return self.block(rows, cols)
+
     @abc.abstractmethod
     def pairs(self, rows: Side, cols: Side) -> Tensor:
         """k for the e-th row with the e-th column: [B|1, H, E]."""
@@ -120,6 +124,17 @@ class Tail:
             z = act(torch.einsum("bh...i,hoi->bh...o", z, self.hidden[:, depth]) + bias)
         return torch.einsum("bh...i,hi->bh...", z, self.out) + self.out_bias.view(bias_shape)
 
+    def on_planes(self, z: Tensor) -> Tensor:
+        """The same for [B|1, H, h, *S], one matrix product a layer; z is not kept."""
+        if self.activation is None:
+            return z.squeeze(2)
+        act, heads = torch.relu_ if self.activation == "relu" else ACTIVATIONS[self.activation], self.out.shape[0]
+        flat = act(z).flatten(3)
+        for depth in range(self.hidden.shape[1]):
+            flat = act(self.hidden[:, depth] @ flat + self.hidden_bias[:, depth].unsqueeze(-1))
+        found = self.out.view(heads, 1, -1) @ flat + self.out_bias.view(heads, 1, 1)
+        return found.view(z.shape[0], heads, *z.shape[3:])
+
 
 @dataclass(frozen=True)
 class PairForm(Form):
@@ -135,10 +150,10 @@ class PairForm(Form):
     product_weight: Tensor | None = None  # [H, P, h]
 
     def block(self, rows: Side, cols: Side) -> Tensor:
-        products = None
-        if rows.factor is not None and cols.factor is not None:
-            products = torch.einsum("...npd,...mpd->...nmp", rows.factor, cols.factor)
-        return self._combine(rows.spread(-1), cols.spread(-2), products)
+        return self._combine(rows.spread(-1), cols.spread(-2), _products(rows, cols))
+
+    def glance(self, rows: Side, cols: Side) -> Tensor:
+        return self._on_planes(rows.spread(-1), cols.spread(-2), _products(rows, cols))
 
     def pairs(self, rows: Side, cols: Side) -> Tensor:
         products = None
@@ -161,6 +176,29 @@ class PairForm(Form):
         if products is not None and self.product_weight is not None:
             parts.append(torch.einsum("bh...p,hpk->bh...k", products, self.product_weight))
         return self.tail(sum(parts[1:], parts[0]))
+
+    def _on_planes(self, rows: Side, cols: Side, products: Tensor | None) -> Tensor:
+        """The same several times as fast: hidden units lie behind one another as planes of pairs, and shares are added
+        in place."""
+        parts = [part.movedim(-1, 2).contiguous() for part in (rows.linear, cols.linear) if part is not None]
+        if rows.place is not None and cols.place is not None:
+            delta = rows.place - cols.place
+            if self.table is not None:
+                parts.append(_take_planes(self.table, delta + self.centre))
+            elif self.relation is not None:
+                parts.append(self.relation.at(delta).movedim(-1, 2))
+        scaled: list[tuple[Tensor, Tensor]] = []  # one number a pair [B|1, H, *S], and its weights [H, h]
+        if self.clock_weight is not None and rows.clock is not None and cols.clock is not None:
+            scaled.append(((rows.clock - cols.clock).to(self.clock_weight.dtype), self.clock_weight))
+        if products is not None and self.product_weight is not None:
+            scaled += zip(products.unbind(-1), self.product_weight.unbind(1), strict=True)
+        z = parts[0] + parts[1]
+        for part in parts[2:]:
+            z = z.add_(part) if _fits(part, z) else z + part
+        for pairs, weight in scaled:
+            pairs, weight = pairs.unsqueeze(2), weight.view(*weight.shape, *(1,) * (z.dim() - 3))
+            z = z.addcmul_(pairs, weight) if _fits(pairs, z) else torch.addcmul(z, pairs, weight)
+        return self.tail.on_planes(z)
 
 
 @dataclass(frozen=True)
@@ -197,6 +235,25 @@ class LowRankForm(Form):
         heads, rank = self.rate.shape
         rate = self.rate.double().view(heads, *(1,) * (elapsed.dim() - 2), rank)
         return torch.exp(-elapsed.abs().unsqueeze(-1) * rate)
+
+
+def _products(rows: Side, cols: Side) -> Tensor | None:
+    """Every row's with every column's: [B, H, ..., n, m, P]."""
+    if rows.factor is None or cols.factor is None:
+        return None
+    return torch.einsum("...npd,...mpd->...nmp", rows.factor, cols.factor)
+
+
+def _fits(part: Tensor, z: Tensor) -> bool:
+    """Whether a part can be added in place, that is, needs no more room than z has."""
+    return bool(torch.broadcast_shapes(part.shape, z.shape) == z.shape)
+
+
+def _take_planes(table: Tensor, index: Tensor) -> Tensor:
+    """A table [1, H, L, h] at index [B|1, H|1, *S]: [B|1, H, h, *S]."""
+    if index.shape[:2] == (1, 1):
+        return torch.unflatten(table.mT.index_select(3, index.flatten()), 3, index.shape[2:])
+    return take(table, index).movedim(-1, 2)
 
 
 def take(values: Tensor, index: Tensor) -> Tensor:
