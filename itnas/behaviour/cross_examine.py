@@ -79,8 +79,9 @@ def _explanation(
 ) -> Explanation:
     with resting(model), torch.no_grad():
         examiner = Examiner(model, source, lengths, thresholds, functional=True)
-        verdicts = examiner.verdicts(replica)
-        whole = examiner.whole(verdicts) if source.scores else None
+        verdicts, whole = examiner.verdicts(replica), None
+        if source.scores:
+            verdicts, whole = examiner.together(verdicts)
     if families is not None:
         verdicts = beside(verdicts, families, thresholds)
     return Explanation(

@@ -94,10 +94,10 @@ class Examination:
         return Evidence(
             length=self.scene.inputs.length,
             span=self.judge.span,
-            rho=None if families is not None and self.judge.functional else self.judge.rho,
+            rho=None if self.judge.functional and (families is not None or not wanted) else self.judge.rho,
             functional=self.judge.functional,
             opaque=isinstance(self.scene.subject, OpaqueSubject),
-            directions=2 if self.scene.looks_ahead else 1,
+            directions=2 if wanted and self.scene.looks_ahead else 1,
             curves=curves,
             within=self._within(curves),
             compact=self._compact(curves),
@@ -176,13 +176,14 @@ class Examination:
         return Curve(((0, Fidelity(0.0, 0.0, 0.0)), *curve.points), curve.needed)
 
     def _within(self, curves: Mapping[str, Curve]) -> float:
-        reach, needed = self.scene.view.places.reach, curves["local"].needed if "local" in curves else None
+        needed = curves["local"].needed if "local" in curves else None
+        reach = None if needed is None else self.scene.view.places.reach
         return 0.0 if reach is None or needed is None else float((reach < needed).sum(-1).float().amax())
 
     def _compact(self, curves: Mapping[str, Curve]) -> bool:
         """Exactly nothing lost: a window ends, a fading memory does not. A score cannot tell, for it saturates."""
         needed = curves["local"].needed if "local" in curves else None
-        local = self.fit("local")
+        local = None if needed is None else self.fit("local")
         if needed is None or local is None or 2 * needed >= local.most(self.scene):
             return False
         near = local.kernel(self.scene, 2 * needed)

@@ -12,6 +12,7 @@ from itnas.behaviour.explanation import LayerVerdict
 from itnas.behaviour.fidelity import Fidelity, OutputJudge, ratio
 from itnas.behaviour.room import Room
 from itnas.behaviour.samples import Source
+from itnas.behaviour.sites import Replacing, Site
 from itnas.behaviour.stand_in import combined, head_shares, standing_in
 from itnas.behaviour.thresholds import Thresholds
 from itnas.behaviour.verdict import MIXED, OPEN, Reading, decide
@@ -42,10 +43,39 @@ class Examiner:
 
     def verdicts(self, replica: int, *, heads: bool = True) -> list[LayerVerdict]:
         """One for each site; with `heads`, also one for each head."""
-        return [self.verdict(number, replica, heads=heads) for number in range(len(self.longest.heard))]
+        return [self.verdict(number, replica, self.rooms, heads=heads) for number in range(len(self.longest.heard))]
 
-    def verdict(self, number: int, replica: int, *, heads: bool) -> LayerVerdict:
-        exams = {length: room.examination(number, self.thresholds) for length, room in self.rooms.items()}
+    def together(self, verdicts: list[LayerVerdict]) -> tuple[list[LayerVerdict], Fidelity | None]:
+        """The verdicts, and how much of the score is kept when all layers are replaced at once by what they name.
+
+        Where two layers can stand in for each other, each loses little alone and both together lose much. Then each is
+        read again with the others replaced by what they became, and what explains the whole better stays.
+        """
+        found, whole = list(verdicts), self.whole(verdicts)
+        # Every layer may lose a little.
+        expected = self.thresholds.fidelity ** len(found) - self.thresholds.part
+        for number in range(len(found) if len(found) > 1 else 0):
+            if whole is None or whole.value >= expected:
+                break
+            rooms = {length: room.beside(self._others(room, found, number)) for length, room in self.rooms.items()}
+            again = self.verdict(number, found[number].replica, rooms, heads=bool(found[number].heads))
+            candidate = [*found[:number], replace(again, jointly=True), *found[number + 1 :]]
+            better = self.whole(candidate)
+            if better is not None and better.value > whole.value + self.thresholds.part:
+                found, whole = candidate, better
+        return found, whole
+
+    def _others(self, room: Room, verdicts: Sequence[LayerVerdict], number: int) -> dict[Site, Replacing]:
+        return {site: by for site, by in self._standing(room, verdicts).items() if site != room.heard[number].site}
+
+    def _standing(self, room: Room, verdicts: Sequence[LayerVerdict]) -> dict[Site, Replacing]:
+        """What the verdicts put in the layers' places."""
+        exams = [room.examination(verdict.layer, self.thresholds) for verdict in verdicts]
+        pairs = zip(room.heard, verdicts, exams, strict=True)
+        return {heard.site: standing_in(verdict, exam) for heard, verdict, exam in pairs}
+
+    def verdict(self, number: int, replica: int, rooms: Mapping[int, Room], *, heads: bool) -> LayerVerdict:
+        exams = {length: room.examination(number, self.thresholds) for length, room in rooms.items()}
         by_length, reading = self._read(exams)
         heard = self.longest.heard[number]
         found = LayerVerdict(
@@ -85,8 +115,7 @@ class Examiner:
     def _heads(self, layer: LayerVerdict, exams: Mapping[int, Examination]) -> list[LayerVerdict]:
         """Verdicts on the heads by what they say. Channels of layers without heads of their own are not asked."""
         scene = exams[self.longest.length].scene
-        count = scene.kernel.shape[1]
-        if not 1 < count <= MOST_HEADS or scene.view.content_basis is not None:
+        if scene.view.content_basis is not None or not 1 < scene.kernel.shape[1] <= MOST_HEADS:
             return []
         return [self._head(layer, exams, head, share) for head, share in enumerate(head_shares(scene))]
 
@@ -104,15 +133,9 @@ class Examiner:
 
     def whole(self, verdicts: Sequence[LayerVerdict]) -> Fidelity | None:
         """All layers replaced at once by what their verdicts name; None where nothing is lost without any of them."""
-        room = self.longest
-        exams = [room.examination(verdict.layer, self.thresholds) for verdict in verdicts]
-        by = {
-            heard.site: standing_in(verdict, exam)
-            for heard, verdict, exam in zip(room.heard, verdicts, exams, strict=True)
-        }
-        silent = {heard.site: heard.subject.silence for heard in room.heard}
+        room, silent = self.longest, self.longest.silent()
         if not room.span(silent).significant(self.thresholds.floor):
             return None
-        explained, ablated = room.scores(by), room.scores(silent)
+        explained, ablated = room.scores(self._standing(room, verdicts)), room.scores(silent)
         weights = room.weights / room.weights.sum()
         return ratio(weights * (explained - ablated), weights * (room.intact - ablated))

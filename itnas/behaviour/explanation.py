@@ -34,6 +34,7 @@ class LayerVerdict:
     imposed: bool | None = None
     share: float = 1.0  # of the layer's output, for a head
     heads: tuple[LayerVerdict, ...] = ()
+    jointly: bool = False  # whether it was read with the other layers replaced by what they became
 
     @property
     def family(self) -> str:
@@ -71,6 +72,8 @@ class LayerVerdict:
         if self.family == "attention":
             kinds = ("attention", "positional", "neighbouring")
             return next((kind for kind in kinds if self._holds(kind)), "attention")
+        if self.family == "pointwise" and not self._holds("pointwise") and self.offsets == (0,):
+            return "convolution"
         if self.family == "mixed" and self.parts:
             # A profile that fades is named a recurrence's, and replaced by the profile.
             sums = [name for name in SUMS if self.main.needed(name) is not None]
@@ -126,7 +129,8 @@ class LayerVerdict:
     def sentence(self) -> str:
         """The verdict in plain words."""
         who = f"Layer {self.layer + 1}" if self.head is None else f"Layer {self.layer + 1}, head {self.head + 1},"
-        return f"{who} {_PREDICATES[self.family](self)}"
+        found = f"{who} {_PREDICATES[self.family](self)}"
+        return f"{found} {_JOINTLY}" if self.jointly and self.head is None else found
 
     def to_dict(self) -> dict[str, Any]:
         """A row of the table of layers."""
@@ -145,6 +149,7 @@ class LayerVerdict:
             "judged": self.judged,
             "share": self.share,
             "rho": self.main.rho,
+            "jointly": self.jointly,
         }
         row |= {f"fidelity_{family}": self.fidelity.get(family) for family in FAMILIES if family != "none"}
         row |= {
@@ -204,6 +209,7 @@ def _attention(verdict: LayerVerdict) -> str:
     return f"{found}; {trend} (states needed: {', '.join(tried)})."
 
 
+_JOINTLY = "(Read with the other layers replaced by what they became: as they are, they can stand in for it.)"
 _PREDICATES = {
     "none": lambda _: "does nothing for the task: without it the score is the same.",
     "pointwise": lambda _: "became pointwise: no point needs another.",

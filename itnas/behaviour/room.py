@@ -35,10 +35,22 @@ def sizes(length: int, *, pooled: bool) -> tuple[int, int]:
 
 
 class Room:
-    """Samples to judge by and samples to fit replacements on, heard at every site."""
+    """Samples to judge by and samples to fit replacements on, heard at every site.
 
-    def __init__(self, model: nn.Module, source: Source, length: int, *, functional: bool) -> None:
+    `others`: sites that are replaced all the while.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        source: Source,
+        length: int,
+        *,
+        functional: bool,
+        others: Mapping[Site, Replacing] | None = None,
+    ) -> None:
         self.model, self.source, self.length, self.functional = model, source, length, functional
+        self.others = others or {}
         pooled = functional and source.task is not None and source.task.readout == "pooled"
         judged, reference = sizes(length, pooled=pooled)
         # Networks of genomes add no positions to their inputs; of other models nobody knows.
@@ -46,7 +58,7 @@ class Room:
         many = min(MANY, max(FEWEST, MANY * 64 // length)) if functional or self.foreign else 0
         self.shown = source.show(length, judged, reference, many)
         self.heard, outputs = self._listen(self.shown.judged)
-        self.others, _ = self._listen(self.shown.reference)
+        self.donors, _ = self._listen(self.shown.reference)
         self.crowd, self._crowd_outputs = self._listen(self.shown.many) if functional or self.foreign else ([], outputs)
         self._check()
         self.exams: dict[int, Examination] = {}
@@ -56,6 +68,14 @@ class Room:
         self.chance: float | None = None
         if functional:
             self._score_intact(outputs)
+
+    def beside(self, others: Mapping[Site, Replacing]) -> Room:
+        """The same room with some sites replaced."""
+        return Room(self.model, self.source, self.length, functional=self.functional, others=others)
+
+    def silent(self) -> dict[Site, Replacing]:
+        """What takes all sites out."""
+        return {heard.site: heard.subject.silence for heard in self.heard}
 
     @cached_property
     def gained(self) -> tuple[float, float]:
@@ -68,7 +88,7 @@ class Room:
 
     def scores(self, by: Mapping[Site, Replacing]) -> Tensor:
         """Scores of the groups of samples, with some sites replaced."""
-        with replaced(self.model, by, _before(by, self.heard)):
+        with replaced(self.model, {**self.others, **by}, _before(by, self.heard)):
             outputs = self._run(self.shown.judged)
         return torch.tensor([value for value, _ in self._scored(outputs, self.shown.judged)], dtype=torch.float64)
 
@@ -80,7 +100,7 @@ class Room:
         """What there is to explain of some sites, on more samples than replacements are judged by: it takes one run of
         the network only."""
         assert self.chance is not None
-        with replaced(self.model, by, _before(by, self.crowd)):
+        with replaced(self.model, {**self.others, **by}, _before(by, self.crowd)):
             lost = self._scored(self._run(self.shown.many), self.shown.many)
         weights = torch.tensor([weight for _, weight in self._many_intact], dtype=torch.float64)
         intact, ablated = (
@@ -91,7 +111,7 @@ class Room:
     def examination(self, number: int, thresholds: Thresholds) -> Examination:
         """The examination of one site; what was worked out for it is kept."""
         if number not in self.exams:
-            heard, other = self.heard[number], self.others[number]
+            heard, other = self.heard[number], self.donors[number]
             place = placed(self.crowd[number].inputs.u) if self.foreign else None
             scene = Scene(heard.subject, replace(heard.inputs, place=place))
             reference = Scene(other.subject, replace(other.inputs, place=place))
@@ -111,7 +131,7 @@ class Room:
     def _listen(self, batch: Batch) -> tuple[list[Heard], Tensor]:
         """What was heard at every site, and what came out."""
         outputs: list[Tensor] = []
-        return listen(self.model, lambda: outputs.append(self._run(batch))), outputs[0]
+        return listen(self.model, lambda: outputs.append(self._run(batch)), self.others), outputs[0]
 
     def _score_intact(self, outputs: Tensor) -> None:
         scored = self._scored(outputs, self.shown.judged)
@@ -140,7 +160,7 @@ class Room:
         """What is not a number would read as "does nothing"."""
         if not self.heard:
             raise ValueError("the model calls none of its layers that can be examined")
-        for heard in (*self.heard, *self.others):
+        for heard in (*self.heard, *self.donors):
             if not bool(heard.inputs.u.isfinite().all()):
                 raise ValueError(f"layer {heard.site} is given numbers that are not finite, at length {self.length}")
 

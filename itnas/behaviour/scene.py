@@ -57,7 +57,8 @@ class Scene:
     @cached_property
     def silent(self) -> Float[Tensor, "batch points out"]:
         """The output with nothing in the kernel's place: the pointwise term."""
-        return self.view.output(torch.zeros_like(self.kernel[..., :1, :1]).expand_as(self.kernel))
+        values = self.view.values
+        return self.view.finish(values.new_zeros(values.shape))
 
     def heard(self, kernel: Tensor) -> Float[Tensor, "batch points out"]:
         """The output without the pointwise term: what other points, and a point's own kernel, say."""

@@ -57,13 +57,14 @@ def layers_of(network: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
-def listen(network: nn.Module, run: Callable[[], Any]) -> list[Heard]:
-    """Run the network, and say what every site was given, in the order of calls."""
+def listen(network: nn.Module, run: Callable[[], Any], without: Mapping[Site, Replacing] | None = None) -> list[Heard]:
+    """Run the network, perhaps with some sites replaced, and say what every site was given, in the order of calls."""
     heard: list[Heard] = []
+    by = without or {}
 
     def note(site: Site, adapter: Adapter, u: Tensor, domain: Domain | None, call: Call) -> Any:
         inputs = Inputs(u.detach().clone(), domain)
-        answer = call.original(*call.args, **call.kwargs)
+        answer = adapter.wrap(by[site](u, domain), call) if site in by else call.original(*call.args, **call.kwargs)
         heard.append(Heard(site, adapter.subject(call), inputs, _copied(answer)))
         return answer
 
@@ -82,9 +83,9 @@ def replaced(network: nn.Module, by: Mapping[Site, Replacing], before: Sequence[
     known = {heard.site: heard.answer for heard in before}
 
     def substitute(site: Site, adapter: Adapter, u: Tensor, domain: Domain | None, call: Call) -> Any:
-        if site in by:
-            return adapter.wrap(by[site](u, domain), call)
-        return _copied(known[site]) if site in known else call.original(*call.args, **call.kwargs)
+        if site in known:
+            return _copied(known[site])
+        return adapter.wrap(by[site](u, domain), call) if site in by else call.original(*call.args, **call.kwargs)
 
     wanted = {site.module for site in (*by, *known)}
     with _tapped({name: module for name, module in layers_of(network).items() if name in wanted}, substitute):

@@ -21,6 +21,8 @@ def standing_in(verdict: LayerVerdict, exam: Examination) -> Replacing:
 
     def answer(u: Tensor, domain: Domain | None) -> Tensor:
         scene = exam.scene
+        if verdict.family == "none":
+            return scene.subject.silence(u, domain)
         # The first layer that is replaced is given what it was always given.
         if not torch.equal(u, scene.inputs.u):
             scene = Scene(scene.subject, Inputs(u, domain, scene.inputs.place))

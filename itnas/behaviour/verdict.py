@@ -94,6 +94,10 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     # Contents times a profile that fades are also a gated recurrence; which of the two, its state tells.
     if holds("positional") and not tiny:
         return Reading("attention", "contents and a profile of the offset say who is looked at")
+    # A small state that says all is simpler than a sum of two, even where nobody can tell yet how it grows.
+    small_state = state is not None and not grows and state <= thresholds.state_bound(main.length)
+    if main.opaque and small_state:
+        return Reading("recurrence", f"{state} states keep it, which is few for {main.length} points")
     if main.parts is None:
         return OPEN
     if main.parts:

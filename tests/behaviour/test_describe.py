@@ -37,7 +37,7 @@ class Planted(KernelSubject):
         kernel = self.raw(u, domain, torch.arange(u.shape[1])).nan_to_num(0.0)
         values = u.unsqueeze(1).expand(-1, kernel.shape[1], -1, -1)
         strength = torch.ones(u.shape[0], kernel.shape[1], u.shape[1])
-        return View(kernel, values, strength, lambda mixed: mixed.sum(1), places_of(geometry_of(u, domain)))
+        return View(lambda: kernel, values, strength, lambda mixed: mixed.sum(1), places_of(geometry_of(u, domain)))
 
     def raw(self, u: Tensor, domain: Domain | None, order: Tensor) -> Tensor:
         whole = self.make(u, domain)

@@ -118,6 +118,11 @@ def test_layers_that_no_family_accounts_for_stay_as_they_are() -> None:
     assert whole_with(planted(), unknown, unknown) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_layer_that_others_need_is_read_as_it_is() -> None:
+    network = planted()
+    assert not any(layer.jointly for layer in told(network).layers)
+
+
 def test_a_layer_that_is_called_twice_is_replaced_twice() -> None:
     torch.manual_seed(0)
     tied = taps(1, 2)
@@ -164,20 +169,32 @@ def test_replicas_are_told_apart() -> None:
     assert [layer.replica for layer in found.layers] == [3, 3]
 
 
-def test_layers_that_stand_by_for_each_other_are_not_accounted_for() -> None:
+class Doubled(nn.Module):
+    """Either of two layers is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = taps(1), taps(1)
+        nn.init.zeros_(self.one.get_parameter("out.bias"))
+        self.other.load_state_dict(self.one.state_dict())
+
+    def forward(self, u: Tensor) -> Tensor:
+        return torch.sign(self.one(u) + self.other(u))
+
+
+def test_of_layers_that_stand_by_for_each_other_one_gets_the_credit() -> None:
     """Each may go, for the other says the same; both may not. Verdicts of `none` are put to the test like others."""
-
-    class Doubled(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.one, self.other = taps(1), taps(1)
-            nn.init.zeros_(self.one.get_parameter("out.bias"))
-            self.other.load_state_dict(self.one.state_dict())
-
-        def forward(self, u: Tensor) -> Tensor:
-            return torch.sign(self.one(u) + self.other(u))
-
     torch.manual_seed(0)
-    found = told(Doubled())
-    assert [layer.family for layer in found.layers] == ["none", "none"]
-    assert found.whole[0].value < 0.2
+    network = Doubled()
+    examiner = Examiner(network, Source(Streamed(network), closeness), LENGTHS, Thresholds(), functional=True)
+    with torch.no_grad():
+        alone = examiner.verdicts(0)
+        assert [verdict.family for verdict in alone] == ["none", "none"]
+        assert examiner.whole(alone).value < 0.2
+    found = told(network)
+    assert [layer.family for layer in found.layers] == ["convolution", "none"]
+    assert [layer.jointly for layer in found.layers] == [True, False]
+    assert found.layers[0].offsets == (1,)
+    assert "stand in for it" in found.layers[0].sentence()
+    assert found.layers[0].to_dict()["jointly"] is True
+    assert found.whole[0].value > 0.8

@@ -27,7 +27,7 @@ class AttentionSubject(KernelSubject):
         parts = self.layer.project(self._clean(u, domain)).unflatten(-1, (3, self.layer.heads, -1))
         values = parts[:, :, 2].transpose(1, 2)
         return View(
-            kernel=self.normalised(self._logits(u, domain, None), u, domain),
+            find=lambda: self.normalised(self._logits(u, domain, None), u, domain),
             values=values,
             strength=spread(self.layer.out.weight, values),
             finish=lambda mixed: self.layer.out(mixed.transpose(1, 2).flatten(2)),
@@ -72,7 +72,7 @@ class MultiheadSubject(KernelSubject):
     def view(self, u: Tensor, domain: Domain | None) -> View:
         values = self._projected(u, 2)
         return View(
-            kernel=self.normalised(self._logits(u), u, domain),
+            find=lambda: self.normalised(self._logits(u), u, domain),
             values=values,
             strength=spread(self.layer.out_proj.weight, values),
             finish=lambda mixed: self.layer.out_proj(mixed.transpose(1, 2).flatten(2)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -24,13 +25,17 @@ class View:
     content-free K is linear in the input. `contrast`: the basis minus that of the points it was swapped with.
     """
 
-    kernel: Float[Tensor, "batch heads points points"]
+    find: Callable[[], Float[Tensor, "batch heads points points"]]  # K, which some never ask for
     values: Float[Tensor, "batch heads points width"]
     strength: Float[Tensor, "batch heads points"]  # how large in the output is what K = 1 carries from point j
     finish: Callable[[Tensor], Tensor]  # [B, H, N, D] -> [B, N, C]
     places: Places
     content_basis: Float[Tensor, "batch points features"] | None = None
     contrast: Float[Tensor, "batch points features"] | None = None  # what the basis was when K was measured
+
+    @cached_property
+    def kernel(self) -> Float[Tensor, "batch heads points points"]:
+        return self.find()
 
     def output(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, "batch points out"]:
         """What the layer would say with this kernel in place of its own."""

@@ -29,7 +29,7 @@ class ConvolutionSubject(KernelSubject):
         weight = self.layer.weight.flatten(2).permute(2, 0, 1)  # [taps, out, in]
         values = torch.einsum("toi,bni->btno", weight, without_padding(u, geometry.valid))
         return View(
-            kernel=self._kernel(u, domain, None),
+            find=lambda: self._kernel(u, domain, None),
             values=values,
             strength=values.norm(dim=-1),
             finish=lambda mixed: mixed.sum(1) + self.layer.bias,

@@ -25,7 +25,7 @@ class GatedConvolutionSubject(KernelSubject):
         before, after, x = self._parts(u, domain)
         values = x.transpose(1, 2).unsqueeze(-1)
         return View(
-            kernel=self._kernel(before, after, None),
+            find=lambda: self._kernel(before, after, None),
             values=values,
             strength=spread(self.layer.out.weight, values),
             finish=lambda mixed: self.layer.out(mixed.squeeze(-1).transpose(1, 2)),

@@ -35,7 +35,7 @@ class IntegralSubject(KernelSubject):
         problem = self._problem(u, domain)
         u = problem.u
         return View(
-            kernel=effective_kernel(problem, glance=True).expand(u.shape[0], -1, -1, -1),
+            find=lambda: effective_kernel(problem, glance=True).expand(u.shape[0], -1, -1, -1),
             values=problem.values,
             strength=spread(self.layer.out.weight, problem.values),
             finish=lambda mixed: self.layer.combine(mixed, u),

@@ -48,10 +48,9 @@ class OpaqueSubject(Subject):
             )
         own = self._run(u, domain)  # [B, N, C]
         usual = own.mean(0, keepdim=True)
-        kernel = self._contributions(u, domain, own, usual)
-        batch, heads, length = kernel.shape[:3]
+        batch, length, heads = own.shape
         return View(
-            kernel=kernel,
+            find=lambda: self._contributions(u, domain, own, usual),
             values=u.new_ones(1, 1, length, 1).expand(batch, heads, -1, -1),
             strength=u.new_ones(1, 1, 1).expand(batch, heads, length),
             finish=lambda mixed: usual + mixed.squeeze(-1).transpose(1, 2),
@@ -69,11 +68,9 @@ class OpaqueSubject(Subject):
         """Output i with the points in the order of row i of `orders` [N, N]; `place` [1, N, C] stays where it is."""
         batch, length, dim = u.shape
         content, found = u - place, []
-        ends_here = domain is None and not self.looks_ahead(u, domain)
         for part in torch.arange(length).split(max(1, CHUNK // (batch * length * dim))):
-            # Nothing behind the last row that is asked for changes it.
-            stop = int(part[-1]) + 1 if ends_here else length
-            given = (content[:, orders[part, :stop]] + place[:, :stop].unsqueeze(1)).transpose(0, 1)
+            # What stands behind the last row is given too: how many points there are may count.
+            given = (content[:, orders[part]] + place.unsqueeze(1)).transpose(0, 1)
             outputs = self._run(given.flatten(0, 1), repeated(domain, len(part), batch))
             found.append(
                 torch.unflatten(outputs, 0, (len(part), batch))[torch.arange(len(part)), :, part].transpose(0, 1)
