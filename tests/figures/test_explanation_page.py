@@ -112,8 +112,12 @@ def test_a_page_loads_nothing() -> None:
 PROBE = """<script>
 const failed = [];
 addEventListener("error", (event) => failed.push(event.message));
-setTimeout(() => {
+const look = (left) => {
   const plots = [...document.querySelectorAll(".plot")];
+  if (left && !plots.every((plot) => plot.querySelector(".main-svg"))) {
+    setTimeout(look, 500, left - 1);
+    return;
+  }
   const escapes = (text) => {
     const [inner, outer] = [text, text.closest(".plot")].map((each) => each.getBoundingClientRect());
     return inner.left < outer.left - 1 || inner.right > outer.right + 1;
@@ -129,7 +133,8 @@ setTimeout(() => {
     page: getComputedStyle(document.body).backgroundColor,
     ink: [...new Set(texts.map((text) => getComputedStyle(text).fill))],
   }), "*");
-}, 3000);
+};
+setTimeout(look, 3000, 40);
 </script>"""
 # A window cannot be as narrow as a telephone, a frame can.
 AROUND = """<!DOCTYPE html><title>nothing</title>
@@ -145,7 +150,7 @@ def looked_at(made: Explained, folder: Path, width: int, *flags: str) -> dict[st
     (folder / "page.html").write_text(page(made).replace("<head>", f"<head>{PROBE}", 1))
     (folder / "around.html").write_text(AROUND.replace("WIDTH", str(width)))
     own = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", *flags]
-    view = ["--window-size=1700,11000", "--virtual-time-budget=10000", "--dump-dom", f"file://{folder}/around.html"]
+    view = ["--window-size=1700,11000", "--virtual-time-budget=40000", "--dump-dom", f"file://{folder}/around.html"]
     process = subprocess.run([browser, *own, *view], capture_output=True, text=True, timeout=120)
     title = re.search("<title>(.*?)</title>", process.stdout, re.DOTALL)
     assert title is not None, process.stderr
