@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,11 @@ def test_every_replica_of_the_chosen_learning_rate(trained: Path, inside: Inside
     found = json.loads(inside("explain", trained, *QUICK, "--json", "--all")[1])
     assert [each["layers"][0]["replica"] for each in found] == own
     assert len(own) == 2
+    layers = [layer for each in found for layer in each["layers"] if layer["layer"] == 0 and layer["head"] is None]
+    commonest, count = Counter(layer["family"] for layer in layers).most_common(1)[0]
+    told = inside("explain", trained, *QUICK, "--all")[1].splitlines()
+    summary = told[told.index("Over 2 replicas") + 1 :]
+    assert summary[0].startswith(f"Layer 1: {commonest} in {count} of 2 (95 %: ")
     rows = list(csv.DictReader(io.StringIO(inside("explain", trained, *QUICK, "--csv", "--all")[1])))
     assert len(rows) == sum(len(each["layers"]) for each in found)
     assert {row["replica"] for row in rows} == set(map(str, own))

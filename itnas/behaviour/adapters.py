@@ -28,6 +28,10 @@ RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
 DOMAINS: dict[int, Domain | None] = {}
 
 
+class UnexaminableError(ValueError):
+    """A layer is called in a way that no kernel stands for; the message says what would do."""
+
+
 @dataclass(frozen=True)
 class Call:
     """The arguments of a call, and what to call for the layer's own answer."""
@@ -97,9 +101,11 @@ class _Multihead(Adapter):
     def read(self, call: Call) -> tuple[Tensor, Domain | None]:
         query, key, value = _arguments(call, "query", "key", "value")
         if key is not query or value is not query:
-            raise ValueError("this nn.MultiheadAttention attends to another input: only self-attention is examined")
+            raise UnexaminableError(
+                "this nn.MultiheadAttention attends to another input: only self-attention is examined"
+            )
         if query.dim() != 3:
-            raise ValueError(
+            raise UnexaminableError(
                 f"nn.MultiheadAttention is examined on batches, got an input of shape {tuple(query.shape)}"
             )
         return (query if self.module.batch_first else query.transpose(0, 1)), None
@@ -111,10 +117,12 @@ class _Multihead(Adapter):
 
     def subject(self, call: Call) -> Subject:
         if self.module.bias_k is not None or self.module.add_zero_attn:
-            raise ValueError("nn.MultiheadAttention with add_bias_kv or add_zero_attn is not examined")
+            raise UnexaminableError("nn.MultiheadAttention with add_bias_kv or add_zero_attn is not examined")
         mask, hidden, causal = _arguments(call, "attn_mask", "key_padding_mask", "is_causal")
         if hidden is not None and bool(hidden.any()):
-            raise ValueError("nn.MultiheadAttention with padded keys is not examined: give samples of full length")
+            raise UnexaminableError(
+                "nn.MultiheadAttention with padded keys is not examined: give samples of full length"
+            )
         return MultiheadSubject(self.module, causal=bool(causal) or (mask is not None and _is_causal(mask)))
 
 
@@ -122,11 +130,13 @@ class _Recurrent(Adapter):
     def read(self, call: Call) -> tuple[Tensor, Domain | None]:
         given = call.args[0] if call.args else call.kwargs["input"]
         if not isinstance(given, Tensor) or given.dim() != 3:
-            raise ValueError(f"{type(self.module).__name__} is examined on batches of equal length, not packed ones")
+            raise UnexaminableError(
+                f"{type(self.module).__name__} is examined on batches of equal length, not packed ones"
+            )
         start = call.args[1] if len(call.args) > 1 else call.kwargs.get("hx")
         parts = () if start is None else start if isinstance(start, tuple) else (start,)
         if any(bool(part.any()) for part in parts):
-            raise ValueError(
+            raise UnexaminableError(
                 f"{type(self.module).__name__} is examined from a state of zeros, not one that is handed in"
             )
         return (given if self.module.batch_first else given.transpose(0, 1)), None
@@ -158,7 +168,7 @@ class _TorchConvolution(Adapter):
     def read(self, call: Call) -> tuple[Tensor, Domain | None]:
         given: Tensor = call.args[0] if call.args else call.kwargs["input"]
         if given.dim() != 3 or self.module.stride != (1,):
-            raise ValueError("nn.Conv1d is examined on batches [B, C, N] and with stride 1")
+            raise UnexaminableError("nn.Conv1d is examined on batches [B, C, N] and with stride 1")
         return given.transpose(1, 2), None
 
     def wrap(self, y: Tensor, call: Call) -> Any:
@@ -166,12 +176,14 @@ class _TorchConvolution(Adapter):
         return torch.cat([y.transpose(1, 2), own[..., y.shape[1] :]], -1)
 
     def subject(self, call: Call) -> Subject:
+        given: Tensor = call.args[0] if call.args else call.kwargs["input"]
+        if call.original(given[:1]).shape[-1] < given.shape[-1]:
+            raise UnexaminableError(
+                f"nn.Conv1d with padding={self.module.padding} drops points: use padding that keeps them"
+            )
+
         def run(u: Tensor, _domain: Domain | None) -> Tensor:
             y: Tensor = call.original(u.transpose(1, 2))
-            if y.shape[-1] < u.shape[1]:
-                raise ValueError(
-                    f"nn.Conv1d with padding={self.module.padding} drops points: use padding that keeps them"
-                )
             return y[..., : u.shape[1]].transpose(1, 2)
 
         return OpaqueSubject(run, "Conv1d")
@@ -203,10 +215,10 @@ def _arguments(call: Call, *names: str) -> list[Any]:
 def _is_causal(mask: Tensor) -> bool:
     """Whether a mask hides exactly what comes later."""
     if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == -torch.inf)).all()):
-        raise ValueError("nn.MultiheadAttention with a bias for its mask is not examined")
+        raise UnexaminableError("nn.MultiheadAttention with a bias for its mask is not examined")
     hidden = mask if mask.dtype == torch.bool else mask == -torch.inf
     if not bool(hidden.any()):
         return False
     if not torch.equal(hidden, torch.ones_like(hidden).triu(1)):
-        raise ValueError("nn.MultiheadAttention with a mask that is not the causal one is not examined")
+        raise UnexaminableError("nn.MultiheadAttention with a mask that is not the causal one is not examined")
     return True

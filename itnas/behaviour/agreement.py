@@ -16,6 +16,8 @@ from scipy.stats import fisher_exact
 
 from itnas.behaviour.fidelity import Z95
 
+NAMES = 8  # that a layer may be given, any of which might have been the commonest
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -30,7 +32,8 @@ class Observed:
 @dataclass(frozen=True)
 class Agreement:
     """The family most networks show in one layer. `null`: its share among untrained copies. `p`: the chance of such a
-    share if training changed nothing (Fisher, one-sided), corrected for the number of layers looked at (Holm)."""
+    share if training changed nothing (Fisher, one-sided), corrected for the families that might have been the commonest
+    and for the number of layers looked at (Holm)."""
 
     layer: int
     family: str
@@ -100,7 +103,8 @@ def _chance(observed: Sequence[Observed]) -> float | None:
     effect = design_effect(_by_genome(observed, family))
     trained = round(count / effect), round((len(observed) - count) / effect)
     hits = sum(each == family for each in untrained)
-    return float(fisher_exact(np.array([trained, (hits, len(untrained) - hits)]), alternative="greater").pvalue)
+    p = float(fisher_exact(np.array([trained, (hits, len(untrained) - hits)]), alternative="greater").pvalue)
+    return min(1.0, p * NAMES)
 
 
 def design_effect(hits: Mapping[str, Sequence[bool]]) -> float:

@@ -93,6 +93,7 @@ def _explanation(
         score=examiner.longest.skill,
         chance=examiner.longest.chance,
         whole={} if whole is None else {replica: whole},
+        unexamined=examiner.longest.refused,
     )
 
 

@@ -31,6 +31,7 @@ class Examiner:
     ) -> None:
         self.thresholds, self.functional = thresholds, functional and source.scores
         rooms = {length: Room(model, source, length, functional=self.functional) for length in sorted(lengths)}
+        _check_sites(rooms)
         best = max(room.gained[0] for room in rooms.values())
         kept = {
             length: room for length, room in rooms.items() if room.gained[0] + 3 * room.gained[1] >= KEPT_SKILL * best
@@ -139,3 +140,15 @@ class Examiner:
         explained, ablated = room.scores(self._standing(room, verdicts)), room.scores(silent)
         weights = room.weights / room.weights.sum()
         return ratio(weights * (explained - ablated), weights * (room.intact - ablated))
+
+
+def _check_sites(rooms: Mapping[int, Room]) -> None:
+    """Growth is a layer's own over lengths."""
+    called = {length: [str(heard.site) for heard in room.heard] for length, room in rooms.items()}
+    first = next(iter(called))
+    for length, sites in called.items():
+        if sites != called[first]:
+            raise ValueError(
+                f"at length {length} the model calls the layers {', '.join(sites)}, at length {first} the layers "
+                f"{', '.join(called[first])}: ask for lengths at which it calls the same ones"
+            )

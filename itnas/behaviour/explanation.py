@@ -32,6 +32,7 @@ class LayerVerdict:
     thresholds: Thresholds = field(default_factory=Thresholds)
     null: float | None = None  # share of untrained copies of the same family
     imposed: bool | None = None
+    untrained: tuple[str, ...] = ()  # what each untrained copy shows in its place
     share: float = 1.0  # of the layer's output, for a head
     heads: tuple[LayerVerdict, ...] = ()
     jointly: bool = False  # whether it was read with the other layers replaced by what they became
@@ -116,8 +117,9 @@ class LayerVerdict:
 
     @property
     def states(self) -> dict[int, int | None]:
-        """r* by length."""
-        return {length: each.needed("recurrence") for length, each in sorted(self.by_length.items())}
+        """r* by length, where it was looked for; None: more than were tried."""
+        measured = {length: each for length, each in sorted(self.by_length.items()) if "recurrence" in each.curves}
+        return {length: each.needed("recurrence") for length, each in measured.items()}
 
     @property
     def emerged(self) -> bool | None:
@@ -235,6 +237,7 @@ class Explanation:
     # Lengths that were asked for, at which the network has lost its skill: what it scores there.
     dropped: Mapping[int, float | None] = field(default_factory=dict)
     whole: Mapping[int, Fidelity] = field(default_factory=dict)  # by replica: all layers replaced at once
+    unexamined: Mapping[str, str] = field(default_factory=dict)  # layers of which nothing can be said, and why
 
     def rows(self, *, heads: bool = True) -> list[dict[str, Any]]:
         """One row per layer, and per head below it."""
@@ -264,8 +267,11 @@ class Explanation:
             "dropped": {str(length): score for length, score in self.dropped.items()},
             "thresholds": vars(self.thresholds) | {},
             "whole": whole,
+            "unexamined": dict(self.unexamined),
             "layers": self.rows(),
         }
 
     def sentences(self) -> list[str]:
-        return [layer.sentence() for layer in self.layers]
+        """What each layer became, and of which layers nothing can be said."""
+        left_out = [f"{name} was not examined: {why}." for name, why in self.unexamined.items()]
+        return [layer.sentence() for layer in self.layers] + left_out

@@ -52,5 +52,6 @@ def beside(verdicts: Sequence[LayerVerdict], families: Families, thresholds: Thr
     found = []
     for verdict, seen in zip(verdicts, families, strict=True):
         share = seen.count(verdict.family) / len(seen)
-        found.append(replace(verdict, null=share, imposed=share >= thresholds.imposed))
+        imposed = share >= thresholds.imposed
+        found.append(replace(verdict, null=share, imposed=imposed, untrained=tuple(seen)))
     return found

@@ -15,9 +15,11 @@ from itnas.behaviour.fidelity import Judge, OutputJudge, Span, TaskJudge
 from itnas.behaviour.samples import Source, groups
 from itnas.behaviour.scene import Scene, placed
 from itnas.behaviour.sites import Heard, Replacing, Site, listen, replaced
+from itnas.behaviour.subjects import OpaqueSubject
 from itnas.behaviour.thresholds import Thresholds
 from itnas.models import Network
 from itnas.tasks import Batch
+from itnas.training.memory import free_memory
 
 JUDGED, REFERENCE = 16, 32
 # Kernels of longer samples are larger, and say more each.
@@ -51,6 +53,7 @@ class Room:
     ) -> None:
         self.model, self.source, self.length, self.functional = model, source, length, functional
         self.others = others or {}
+        self.refused: dict[str, str] = {}  # layers that cannot be examined, and why
         pooled = functional and source.task is not None and source.task.readout == "pooled"
         judged, reference = sizes(length, pooled=pooled)
         # Networks of genomes add no positions to their inputs; of other models nobody knows.
@@ -131,7 +134,7 @@ class Room:
     def _listen(self, batch: Batch) -> tuple[list[Heard], Tensor]:
         """What was heard at every site, and what came out."""
         outputs: list[Tensor] = []
-        return listen(self.model, lambda: outputs.append(self._run(batch)), self.others), outputs[0]
+        return listen(self.model, lambda: outputs.append(self._run(batch)), self.others, self.refused), outputs[0]
 
     def _score_intact(self, outputs: Tensor) -> None:
         scored = self._scored(outputs, self.shown.judged)
@@ -159,10 +162,26 @@ class Room:
     def _check(self) -> None:
         """What is not a number would read as "does nothing"."""
         if not self.heard:
-            raise ValueError("the model calls none of its layers that can be examined")
+            why = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
+            raise ValueError(f"the model calls none of its layers that can be examined{f' ({why})' if why else ''}")
+        self._check_memory()
         for heard in (*self.heard, *self.donors):
             if not bool(heard.inputs.u.isfinite().all()):
                 raise ValueError(f"layer {heard.site} is given numbers that are not finite, at length {self.length}")
+
+    def _check_memory(self) -> None:
+        """Of layers that are known by their answers every channel has a kernel of its own."""
+        free, length = free_memory(torch.device("cpu")), self.length
+        samples = len(self.shown.judged) + 2 * len(self.shown.reference)
+        for heard in self.heard:
+            answer = heard.answer if isinstance(heard.answer, Tensor) else heard.answer[0]
+            channels = answer.numel() // (len(self.shown.judged) * length)
+            needed = answer.element_size() * samples * channels * length**2
+            if isinstance(heard.subject, OpaqueSubject) and free is not None and needed > free:
+                raise ValueError(
+                    f"layer {heard.site}, with {channels} channels, takes at least {needed / 1e9:,.0f} GB of memory at "
+                    f"length {length}, and {free / 1e9:,.0f} GB are free: ask for shorter lengths"
+                )
 
 
 def _before(by: Mapping[Site, Replacing], heard: Sequence[Heard]) -> Sequence[Heard]:

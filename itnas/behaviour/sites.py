@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from itnas.behaviour.adapters import DOMAINS, Adapter, Call, IntegralAdapter, adapter_for
+from itnas.behaviour.adapters import DOMAINS, Adapter, Call, IntegralAdapter, UnexaminableError, adapter_for
 from itnas.behaviour.scene import Inputs
 from itnas.behaviour.subjects import Subject
 from itnas.operator.domain import Domain
@@ -57,20 +57,35 @@ def layers_of(network: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
-def listen(network: nn.Module, run: Callable[[], Any], without: Mapping[Site, Replacing] | None = None) -> list[Heard]:
-    """Run the network, perhaps with some sites replaced, and say what every site was given, in the order of calls."""
+def listen(
+    network: nn.Module,
+    run: Callable[[], Any],
+    without: Mapping[Site, Replacing] | None = None,
+    refused: dict[str, str] | None = None,
+) -> list[Heard]:
+    """Run the network, perhaps with some sites replaced, and say what every site was given, in the order of calls.
+
+    `refused` is told of the layers that cannot be examined, and why; without it they are an error.
+    """
     heard: list[Heard] = []
     by = without or {}
 
-    def note(site: Site, adapter: Adapter, u: Tensor, domain: Domain | None, call: Call) -> Any:
+    def note(site: Site, adapter: Adapter, call: Call) -> Any:
+        try:
+            (u, domain), subject = adapter.read(call), adapter.subject(call)
+        except UnexaminableError as error:
+            if refused is None:
+                raise
+            refused[site.module] = str(error)
+            return call.original(*call.args, **call.kwargs)
         inputs = Inputs(u.detach().clone(), domain)
         answer = adapter.wrap(by[site](u, domain), call) if site in by else call.original(*call.args, **call.kwargs)
-        heard.append(Heard(site, adapter.subject(call), inputs, _copied(answer)))
+        heard.append(Heard(site, subject, inputs, _copied(answer)))
         return answer
 
     with torch.no_grad(), _tapped(layers_of(network), note):
         run()
-    return heard
+    return [each for each in heard if each.site.module not in (refused or {})]
 
 
 @contextmanager
@@ -82,10 +97,12 @@ def replaced(network: nn.Module, by: Mapping[Site, Replacing], before: Sequence[
     """
     known = {heard.site: heard.answer for heard in before}
 
-    def substitute(site: Site, adapter: Adapter, u: Tensor, domain: Domain | None, call: Call) -> Any:
+    def substitute(site: Site, adapter: Adapter, call: Call) -> Any:
         if site in known:
             return _copied(known[site])
-        return adapter.wrap(by[site](u, domain), call) if site in by else call.original(*call.args, **call.kwargs)
+        if site in by:
+            return adapter.wrap(by[site](*adapter.read(call)), call)
+        return call.original(*call.args, **call.kwargs)
 
     wanted = {site.module for site in (*by, *known)}
     with _tapped({name: module for name, module in layers_of(network).items() if name in wanted}, substitute):
@@ -99,7 +116,7 @@ def _copied(answer: Any) -> Any:
     return tuple(_copied(each) for each in answer) if isinstance(answer, tuple) else answer
 
 
-Tap = Callable[[Site, Adapter, Tensor, Domain | None, Call], Any]
+Tap = Callable[[Site, Adapter, Call], Any]
 
 
 @contextmanager
@@ -126,8 +143,7 @@ def _wrap(stack: ExitStack, name: str, module: nn.Module, adapter: Adapter, tap:
     def answer(*args: Any, **kwargs: Any) -> Any:
         call = Call(original, args, kwargs, calls[name])
         calls[name] += 1
-        u, domain = adapter.read(call)
-        return tap(Site(name, call.number), adapter, u, domain, call)
+        return tap(Site(name, call.number), adapter, call)
 
     _set(stack, module, adapter.method, answer)
 

@@ -17,7 +17,7 @@ from itnas.cli.listing import AsCsv, AsJson, check_suffix, show
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from itnas.behaviour import Explanation, LayerVerdict
+    from itnas.behaviour import Explanation
     from itnas.behaviour.describe import Description
     from itnas.behaviour.fidelity import Fidelity
     from itnas.figures.explanation import Kernels
@@ -227,6 +227,19 @@ def _print(
         console = Console()
         for member, each in zip(members, found, strict=True):
             _show(console, folder, member, each)
+        if len(found) > 1:
+            _agree(console, found)
+
+
+def _agree(console: Console, found: Sequence[Explanation]) -> None:
+    """What the replicas have in common."""
+    from itnas.behaviour.agreement import Observed, agreements
+
+    layers = [layer for each in found for layer in each.layers]
+    # They are replicas of one genome, and count as they scatter.
+    _say(console, f"Over {len(found)} replicas", style="bold")
+    for each in agreements(Observed("", layer.layer, layer.family, layer.untrained) for layer in layers):
+        _say(console, f"Layer {each.layer + 1}: {each.sentence()}")
 
 
 def _show(console: Console, folder: TrainedFolder, member: Member, found: Explanation) -> None:
@@ -246,7 +259,7 @@ def _show(console: Console, folder: TrainedFolder, member: Member, found: Explan
         _say(console, f"Layer {layer.layer + 1}: {layer.name} ({layer.kind})", style="bold")
         _say(console, layer.sentence())
         verdicts = (layer, *layer.heads)
-        rows, states = [each.to_dict() for each in verdicts], [_states(each) for each in verdicts]
+        rows, states = [each.to_dict() for each in verdicts], [each.states for each in verdicts]
         lengths = sorted({length for own in states for length in own})
         _table(console, [verdict_row(row, own, lengths) for row, own in zip(rows, states, strict=True)])
         # Of a layer that does nothing only the heads were asked.
@@ -280,11 +293,6 @@ def _table(console: Console, rows: Sequence[Mapping[str, str]]) -> None:
     for row in rows:
         table.add_row(*(row[name] for name in shown))
     console.print(table)
-
-
-def _states(verdict: LayerVerdict) -> dict[int, int | None]:
-    """r* by length, where points have an order and it was asked."""
-    return {length: need for length, need in verdict.states.items() if "recurrence" in verdict.by_length[length].curves}
 
 
 def _series(values: Iterable[object]) -> str:

@@ -398,6 +398,14 @@ def test_what_cannot_be_examined_is_refused(name: str) -> None:
 
 def test_convolutions_that_drop_points_are_refused() -> None:
     model, u = nn.Conv1d(C, C, 3), torch.randn(B, C, N)
-    (heard,) = listen(model, lambda: model(u))
     with pytest.raises(ValueError, match="drops points"):
-        heard.subject.view(heard.inputs.u, None)
+        listen(model, lambda: model(u))
+
+
+def test_refusals_may_be_collected() -> None:
+    model, u = nn.Sequential(nn.Conv1d(C, C, 3, padding=1), nn.Conv1d(C, C, 3)), torch.randn(B, C, N)
+    refused: dict[str, str] = {}
+    heard = listen(model, lambda: model(u), refused=refused)
+    assert [each.site.module for each in heard] == ["0"]
+    assert list(refused) == ["1"]
+    assert "drops points" in refused["1"]

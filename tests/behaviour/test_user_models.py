@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import itnas
-from itnas.behaviour import explain
+from itnas.behaviour import explain, room
 from itnas.tasks import Batch
 
 LENGTHS = (8, 16, 32)
@@ -124,3 +124,63 @@ def test_a_score_of_ones_own_overrules_the_tasks() -> None:
     found = explain(itnas.build("gru", task), task, (8, 16), lambda _outputs, _batch: 0.25, copies=0)
     assert found.score == pytest.approx(0.25)
     assert all(layer.family == "none" for layer in found.layers)
+
+
+class Crossing(nn.Module):
+    """A recurrence that can be examined, and attention to its first point, which cannot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recurrent = nn.GRU(16, 16, batch_first=True)
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, u: Tensor) -> Tensor:
+        h: Tensor = self.recurrent(u)[0]
+        found: Tensor = self.attention(h, h[:, :1], h[:, :1])[0]
+        return found + h
+
+
+def test_a_layer_that_cannot_be_examined_leaves_the_others() -> None:
+    torch.manual_seed(0)
+    found = explain(Crossing(), numbers, LENGTHS[:2], copies=0)
+    assert [layer.name for layer in found.layers] == ["recurrent"]
+    assert list(found.unexamined) == ["attention"]
+    assert "only self-attention" in found.to_dict()["unexamined"]["attention"]
+    assert found.sentences()[-1].startswith("attention was not examined: ")
+
+
+def test_where_nothing_can_be_examined_it_is_said_why() -> None:
+    with pytest.raises(
+        ValueError, match=r"calls none of its layers .* \(recurrent: GRU is examined from a state of ze"
+    ):
+        explain(Started(), numbers, LENGTHS, copies=0)
+
+
+class Started(Recurrent):
+    def forward(self, u: Tensor) -> Tensor:
+        y: Tensor = self.recurrent(u, torch.ones(1, len(u), 4))[0]
+        return y
+
+
+class ByLength(nn.Module):
+    """Another layer for long samples than for short ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.short, self.long = (nn.GRU(16, 16, batch_first=True) for _ in range(2))
+
+    def forward(self, u: Tensor) -> Tensor:
+        y: Tensor = (self.short if u.shape[1] < 12 else self.long)(u)[0]
+        return y
+
+
+def test_growth_is_not_looked_for_between_different_layers() -> None:
+    with pytest.raises(ValueError, match=r"at length 16 the model calls the layers long, at length 8 the layers short"):
+        explain(ByLength(), numbers, LENGTHS[:2], copies=0)
+
+
+def test_channels_count_where_each_has_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "free_memory", lambda _: 3e6)
+    message = r"layer GRU, with 16 channels, takes at least 0 GB of memory at length 32.* ask for shorter lengths"
+    with pytest.raises(ValueError, match=message):
+        explain(nn.GRU(16, 16, batch_first=True), numbers, LENGTHS, copies=0)
