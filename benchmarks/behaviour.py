@@ -32,10 +32,13 @@ from .truths.trained import trained
 from .truths.untrained import GENOMES, untrained
 
 DRAWS = 9  # of each kind: more than 500 pure ones
+FRESH = 2000  # the first seed; those below were looked at while the rules were written, and prove nothing
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def planted(draws: int = DRAWS, kinds: Sequence[str] | None = None, seed: int = 0, length: int | None = None) -> Rows:
+def planted(
+    draws: int = DRAWS, kinds: Sequence[str] | None = None, seed: int = FRESH, length: int | None = None
+) -> Rows:
     """Accuracy on pure layers and on sums, the confusion matrix, a row per kind, every failure."""
     for kind in kinds or ():
         check_choice("kind of planted layer", kind, KINDS)
@@ -87,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("section", choices=list(SECTIONS))
     parser.add_argument("--draws", type=int, default=DRAWS, help="planted layers of each kind")
     parser.add_argument("--kinds", default=None, help="only these kinds, separated by commas")
-    parser.add_argument("--seed", type=int, default=0, help="of the first draw")
+    parser.add_argument("--seed", type=int, default=FRESH, help="of the first draw")
     parser.add_argument("--length", type=int, default=None, help="look at all layers at this length")
     parser.add_argument("--out", type=Path, default=None, help="write the JSON object to this file")
     chosen = parser.parse_args(arguments)

@@ -120,3 +120,16 @@ def test_what_cannot_be_explained_is_refused(model: nn.Module, lengths: tuple[in
 def test_thresholds_are_checked() -> None:
     with pytest.raises(ValueError, match="bounded <= grows"):
         Thresholds(bounded=0.6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_linear_attention_is_attention_with_a_bounded_state(seed: int) -> None:
+    """As many numbers as it has features; softmax attention over the same keys has no such bound."""
+    torch.manual_seed(seed)
+    query, key, value = 1.5 * torch.randn(3, 16), 1.5 * torch.randn(3, 16), torch.randn(16, 16) / 4
+    layer = itnas.recover.linear_attention(query, key, value, causal=True)
+    found = explain(layer, lambda length: torch.randn(48, length, 16), (16, 32, 64), copies=0)
+    (verdict,) = found.layers
+    assert (verdict.family, verdict.state_trend) == ("attention", "bounded")
+    assert max(verdict.states.values()) <= 3
+    assert "its state is bounded" in verdict.sentence()
