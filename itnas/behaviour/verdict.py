@@ -80,6 +80,9 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     # A state of one number that contents address is attention; one that all points share alike is none. Of a layer that
     # is known by its answers alone nobody can tell, so there whatever keeps a small state is a recurrence.
     if state == 1 and not grows and (fixed or not holds("attention")):
+        # What remembers no further than a tap or two is no memory, whatever a softmax lets through from beyond.
+        if near is not None and small and near <= 2 * main.directions and not fixed:
+            return Reading("local", f"the nearest {near} points keep it, and their contents count")
         return Reading("recurrence", "one state that serves every future keeps it")
     bounded = _bounded(trends.state, state, main.length, thresholds)
     tiny = state is not None and state <= thresholds.smallest_bound
@@ -104,8 +107,9 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         return Reading(MIXED, f"a sum of two mechanisms: {' and '.join(main.parts)}", main.parts)
     if holds("neighbouring") and (state is None or grows):
         return Reading("attention", "contents of neighbouring points together say who is looked at")
-    # Where all else has failed, a state may be twice as large.
-    if state is not None and not grows and state <= 2 * thresholds.state_bound(main.length):
+    # Where all else has failed, a state may be twice as large, if there is any telling whether it grows.
+    most = thresholds.state_bound(main.length) * (2 if len(by_length) > 1 else 1)
+    if state is not None and not grows and state <= most:
         return Reading("recurrence", f"{state} states keep it, and nothing else does")
     return Reading(MIXED, "no family keeps it, nor a sum of two")
 
