@@ -88,7 +88,11 @@ def outcome_of(planted: Planted, found: LayerVerdict | str, seconds: float) -> O
 def _evidence(verdict: LayerVerdict) -> dict[str, Any]:
     found: dict[str, Any] = {family: round(value, 2) for family, value in verdict.fidelity.items()}
     main = verdict.main
-    found |= {"context": None if main.rho is None else round(main.rho, 2), "support": main.needed("convolution"), "near": main.needed("local")}
+    found |= {
+        "context": None if main.rho is None else round(main.rho, 2),
+        "support": main.needed("convolution"),
+        "near": main.needed("local"),
+    }
     found["states"] = {str(length): need for length, need in verdict.states.items()}
     if verdict.heads:
         found["heads"] = [head.family for head in verdict.heads]

@@ -35,7 +35,7 @@ KERNEL = Genome(
 )
 GRU = Genome(width=32, depth=2, layers=(genes.Gru(),), training=genes.Training(learning_rates=(3e-3,)))
 GENOMES = {"kernel": KERNEL, "gru": GRU}
-# What theory expects to be found in some layer; the words are families, tried in their order.
+# The families that theory expects, in some layers and in this order.
 EXPECTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("recall", "kernel"): ("convolution", "attention"),
     ("induction", "kernel"): ("convolution", "attention"),
@@ -85,6 +85,9 @@ def layer_rows(task: str, genome: str, explanations: Sequence[Explanation]) -> l
     agreed = agreements(Observed(genome, layer.layer, layer.family) for layer in layers)
     scores = [explanation.score or 0.0 for explanation in explanations]
     whole = [fidelity.value for explanation in explanations for fidelity in explanation.whole.values()]
+    as_expected = sum(
+        in_order(EXPECTED[task, genome], [layer.family for layer in each.layers]) for each in explanations
+    )
     rows = []
     for each in agreed:
         own = [layer for layer in layers if layer.layer == each.layer]
@@ -97,7 +100,8 @@ def layer_rows(task: str, genome: str, explanations: Sequence[Explanation]) -> l
                 "task": task,
                 "genome": genome,
                 "score": min(scores),
-                "expected somewhere": " and ".join(EXPECTED[task, genome]),
+                "expected, in this order": ", ".join(EXPECTED[task, genome]),
+                "found in": f"{as_expected} of {len(explanations)}",
                 "layer": each.layer + 1,
                 "became": ", ".join(f"{family} {count}" for family, count in families.most_common()),
                 "95 %": f"{each.low:.2f}-{each.high:.2f}",
@@ -107,6 +111,12 @@ def layer_rows(task: str, genome: str, explanations: Sequence[Explanation]) -> l
             }
         )
     return rows
+
+
+def in_order(expected: Sequence[str], found: Sequence[str]) -> bool:
+    """Whether some layers became what is expected, one after another."""
+    layers = iter(found)
+    return all(family in layers for family in expected)
 
 
 def _needs(family: str, layers: Sequence[Any], states: dict[int, list[int | None]]) -> str:
