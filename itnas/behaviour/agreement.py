@@ -16,8 +16,6 @@ from scipy.stats import fisher_exact
 
 from itnas.behaviour.fidelity import Z95
 
-NAMES = 8  # that a layer may be given, any of which might have been the commonest
-
 
 @dataclass(frozen=True)
 class Observed:
@@ -33,7 +31,7 @@ class Observed:
 class Agreement:
     """The family most networks show in one layer. `null`: its share among untrained copies. `p`: the chance of such a
     share if training changed nothing (Fisher, one-sided), corrected for the families that might have been the commonest
-    and for the number of layers looked at (Holm)."""
+    (Bonferroni) and for the number of layers looked at (Holm)."""
 
     layer: int
     family: str
@@ -47,9 +45,11 @@ class Agreement:
     p: float | None
 
     def sentence(self) -> str:
-        """`recurrence in 14 of 15 (95 %: 0.70-0.99); null 0.08`."""
+        """`recurrence in 14 of 15 (95 %: 0.70-0.99); null 0.08, p = 0.002`."""
         found = f"{self.family} in {self.count} of {self.networks} (95 %: {self.low:.2f}-{self.high:.2f})"
-        return found if self.null is None else f"{found}; null {self.null:.2f}"
+        if self.null is None:
+            return found
+        return f"{found}; null {self.null:.2f}" + ("" if self.p is None else f", p = {self.p:.2g}")
 
 
 def agreements(observed: Iterable[Observed]) -> list[Agreement]:
@@ -104,7 +104,8 @@ def _chance(observed: Sequence[Observed]) -> float | None:
     trained = round(count / effect), round((len(observed) - count) / effect)
     hits = sum(each == family for each in untrained)
     p = float(fisher_exact(np.array([trained, (hits, len(untrained) - hits)]), alternative="greater").pvalue)
-    return min(1.0, p * NAMES)
+    # Of the names that there are, any might have been the commonest.
+    return min(1.0, p * len({each.family for each in observed} | set(untrained)))
 
 
 def design_effect(hits: Mapping[str, Sequence[bool]]) -> float:

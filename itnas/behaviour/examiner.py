@@ -59,6 +59,7 @@ class Examiner:
             if whole is None or whole.value >= expected:
                 break
             rooms = {length: room.beside(self._others(room, found, number)) for length, room in self.rooms.items()}
+            _check_sites({0: self.longest, **rooms})
             again = self.verdict(number, found[number].replica, rooms, heads=bool(found[number].heads))
             candidate = [*found[:number], replace(again, jointly=True), *found[number + 1 :]]
             better = self.whole(candidate)

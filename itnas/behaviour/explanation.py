@@ -211,7 +211,7 @@ def _attention(verdict: LayerVerdict) -> str:
     return f"{found}; {trend} (states needed: {', '.join(tried)})."
 
 
-_JOINTLY = "(Read with the other layers replaced by what they became: as they are, they can stand in for it.)"
+_JOINTLY = "(As trained, other layers can do its work: its share shows once they are replaced by what they became.)"
 _PREDICATES = {
     "none": lambda _: "does nothing for the task: without it the score is the same.",
     "pointwise": lambda _: "became pointwise: no point needs another.",

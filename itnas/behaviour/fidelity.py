@@ -84,10 +84,6 @@ class Judge(abc.ABC):
         worst = self.ablated if base is None else base
         return ratio(self.weights * (worth - worst), self.weights * (self.intact - worst))
 
-    def fidelity(self, kernel: Float[Tensor, "batch heads points points"]) -> Fidelity:
-        """Fidelity of a replacing kernel."""
-        return self.share(self.worth(kernel))
-
 
 class OutputJudge(Judge):
     """By the output alone: worth is the squared error, negative."""

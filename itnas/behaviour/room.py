@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from itnas.behaviour.evidence import Examination
 from itnas.behaviour.fidelity import Judge, OutputJudge, Span, TaskJudge
-from itnas.behaviour.samples import Source, groups
+from itnas.behaviour.samples import Shown, Source, groups
 from itnas.behaviour.scene import Scene, placed
 from itnas.behaviour.sites import Heard, Replacing, Site, listen, replaced
 from itnas.behaviour.subjects import OpaqueSubject
@@ -25,7 +25,8 @@ JUDGED, REFERENCE = 16, 32
 # Kernels of longer samples are larger, and say more each.
 POINTS, FEWEST = 4096, 6
 MANY = 256  # of 64 points
-GROUP, MANY_GROUP = 2, 16  # samples that are scored together
+MANY_BESIDE = 32  # where other layers are replaced
+GROUP, GROUPS = 2, 16  # samples that are scored together; of many samples, so many groups
 # Where a whole sample is one thing to get right or wrong, more of them are needed to tell 0.95 from 1.
 JUDGED_WHOLE = 64
 
@@ -50,6 +51,7 @@ class Room:
         *,
         functional: bool,
         others: Mapping[Site, Replacing] | None = None,
+        shown: Shown | None = None,
     ) -> None:
         self.model, self.source, self.length, self.functional = model, source, length, functional
         self.others = others or {}
@@ -59,10 +61,11 @@ class Room:
         # Networks of genomes add no positions to their inputs; of other models nobody knows.
         self.foreign = not isinstance(model, Network)
         many = min(MANY, max(FEWEST, MANY * 64 // length)) if functional or self.foreign else 0
-        self.shown = source.show(length, judged, reference, many)
+        self.shown = source.show(length, judged, reference, many) if shown is None else shown
         self.heard, outputs = self._listen(self.shown.judged)
         self.donors, _ = self._listen(self.shown.reference)
         self.crowd, self._crowd_outputs = self._listen(self.shown.many) if functional or self.foreign else ([], outputs)
+        self._leave_out()
         self._check()
         self.exams: dict[int, Examination] = {}
         self.weights = torch.ones(len(groups(self.shown.judged, GROUP)), dtype=torch.float64)
@@ -74,7 +77,9 @@ class Room:
 
     def beside(self, others: Mapping[Site, Replacing]) -> Room:
         """The same room with some sites replaced."""
-        return Room(self.model, self.source, self.length, functional=self.functional, others=others)
+        # Whole replacements answer for the others: of many samples that would take long.
+        shown = replace(self.shown, many=_some(self.shown.many, slice(0, MANY_BESIDE)))
+        return Room(self.model, self.source, self.length, functional=self.functional, others=others, shown=shown)
 
     def silent(self) -> dict[Site, Replacing]:
         """What takes all sites out."""
@@ -144,7 +149,7 @@ class Room:
         self.chance = self.source.chance(outputs, self.shown.judged)
 
     def _scored(self, outputs: Tensor, batch: Batch) -> list[tuple[float, float]]:
-        size = GROUP if batch is self.shown.judged else MANY_GROUP
+        size = GROUP if batch is self.shown.judged else max(GROUP, len(batch) // GROUPS)
         found = [self.source.score(outputs[each], _some(batch, each)) for each in groups(batch, size)]
         if not all(math.isfinite(value) for value, _ in found):
             raise ValueError(f"the score of some samples is not a finite number, at length {self.length}")
@@ -159,12 +164,23 @@ class Room:
         found: Tensor = outputs
         return found
 
+    def _leave_out(self) -> None:
+        """What cannot be examined on some of the samples is examined on none."""
+        self.heard, self.donors, self.crowd = (
+            [each for each in heard if each.site.module not in self.refused]
+            for heard in (self.heard, self.donors, self.crowd)
+        )
+
     def _check(self) -> None:
         """What is not a number would read as "does nothing"."""
         if not self.heard:
             why = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
             raise ValueError(f"the model calls none of its layers that can be examined{f' ({why})' if why else ''}")
         self._check_memory()
+        if any(heard.inputs.u.dtype in (torch.bfloat16, torch.float16) for heard in self.heard):
+            raise ValueError(
+                "the model works in half precision, which verdicts cannot: explain it in float32 (.float())"
+            )
         for heard in (*self.heard, *self.donors):
             if not bool(heard.inputs.u.isfinite().all()):
                 raise ValueError(f"layer {heard.site} is given numbers that are not finite, at length {self.length}")

@@ -79,7 +79,7 @@ def listen(
             refused[site.module] = str(error)
             return call.original(*call.args, **call.kwargs)
         inputs = Inputs(u.detach().clone(), domain)
-        answer = adapter.wrap(by[site](u, domain), call) if site in by else call.original(*call.args, **call.kwargs)
+        answer = _in_place_of(adapter, by[site], call) if site in by else call.original(*call.args, **call.kwargs)
         heard.append(Heard(site, subject, inputs, _copied(answer)))
         return answer
 
@@ -101,12 +101,17 @@ def replaced(network: nn.Module, by: Mapping[Site, Replacing], before: Sequence[
         if site in known:
             return _copied(known[site])
         if site in by:
-            return adapter.wrap(by[site](*adapter.read(call)), call)
+            return _in_place_of(adapter, by[site], call)
         return call.original(*call.args, **call.kwargs)
 
     wanted = {site.module for site in (*by, *known)}
     with _tapped({name: module for name, module in layers_of(network).items() if name in wanted}, substitute):
         yield
+
+
+def _in_place_of(adapter: Adapter, by: Replacing, call: Call) -> Any:
+    """A replacement's answer, which the model may change in place."""
+    return adapter.wrap(by(*adapter.read(call)).clone(), call)
 
 
 def _copied(answer: Any) -> Any:

@@ -1,6 +1,7 @@
 """The order in which evidence is read. This is the one place where a family is named.
 
-Growth needs several lengths; with one, trends are undecided, and what depends on them falls through to the next rule.
+Growth needs several lengths; with one, trends are undecided, and what depends on them falls through to the next rule. A
+state of at most N/16 needs no trend to be called small.
 """
 
 from __future__ import annotations

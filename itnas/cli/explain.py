@@ -236,7 +236,6 @@ def _agree(console: Console, found: Sequence[Explanation]) -> None:
     from itnas.behaviour.agreement import Observed, agreements
 
     layers = [layer for each in found for layer in each.layers]
-    # They are replicas of one genome, and count as they scatter.
     _say(console, f"Over {len(found)} replicas", style="bold")
     for each in agreements(Observed("", layer.layer, layer.family, layer.untrained) for layer in layers):
         _say(console, f"Layer {each.layer + 1}: {each.sentence()}")

@@ -34,7 +34,7 @@ def test_an_agreement_is_told_beside_its_null() -> None:
         for number in range(15)
     ]
     (found,) = agreements(seen)
-    assert found.sentence() == "recurrence in 14 of 15 (95 %: 0.70-0.99); null 0.33"
+    assert found.sentence() == "recurrence in 14 of 15 (95 %: 0.70-0.99); null 0.33, p = 0.0017"
     assert found.p is not None
     assert found.p < 0.01
     assert found.genomes == 5

@@ -184,3 +184,76 @@ def test_channels_count_where_each_has_a_kernel(monkeypatch: pytest.MonkeyPatch)
     message = r"layer GRU, with 16 channels, takes at least 0 GB of memory at length 32.* ask for shorter lengths"
     with pytest.raises(ValueError, match=message):
         explain(nn.GRU(16, 16, batch_first=True), numbers, LENGTHS, copies=0)
+
+
+class Padded(nn.Module):
+    """Attention that hides a point of samples that ask for it, and two layers that can always be examined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.second = nn.Conv1d(16, 16, 3, padding=1)
+        self.third = nn.GRU(16, 16, batch_first=True)
+
+    def forward(self, u: Tensor) -> Tensor:
+        hidden = torch.zeros(u.shape[:2], dtype=torch.bool)
+        hidden[:, -1] = u[:, 0, 0] > 50
+        h = self.first(u, u, u, key_padding_mask=hidden)[0]
+        h = self.second(h.mT).mT
+        y: Tensor = self.third(h)[0]
+        return y
+
+
+@pytest.mark.parametrize("where", [3, 30, 200])
+def test_what_cannot_be_examined_on_some_samples_is_left_out(where: int) -> None:
+    """Whichever samples those are: to judge by, to fit on, or to tell what a layer is worth."""
+
+    def some(length: int) -> Tensor:
+        u = torch.randn(16 + 32 + 256, length, 16)
+        u[where, 0, 0] = 100.0
+        return u
+
+    torch.manual_seed(0)
+    found = explain(Padded(), some, LENGTHS[:2], lambda outputs, _batch: float(outputs.mean()), copies=0)
+    assert [layer.name for layer in found.layers] == ["second", "third"]
+    assert list(found.unexamined) == ["first"]
+
+
+class Residual(nn.Module):
+    """Scored; what its layers say is changed in place, or not."""
+
+    def __init__(self, *, in_place: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = (nn.GRU(16, 16, batch_first=True) for _ in range(2))
+        self.in_place = in_place
+
+    def forward(self, u: Tensor) -> Tensor:
+        for layer in (self.first, self.second):
+            y = layer(u)[0]
+            if self.in_place:
+                y += u
+            u = y if self.in_place else y + u
+        return u
+
+
+def test_a_model_may_change_what_stands_in_for_a_layer() -> None:
+    truth = Residual(in_place=False)
+
+    def sample(length: int, generator: torch.Generator) -> Batch:
+        u = torch.randn(48, length, 16, generator=generator)
+        with torch.no_grad():
+            return Batch(u, truth(u))
+
+    def score(outputs: Tensor, batch: Batch) -> float:
+        return -float((outputs - batch.targets).square().mean())
+
+    rows = [explain(Residual(in_place=each), sample, LENGTHS[:2], score, copies=0).rows() for each in (True, False)]
+    assert rows[0] == rows[1]
+
+
+def test_half_precision_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="half precision"):
+        explain(
+            nn.Conv1d(16, 16, 3, padding=1).bfloat16(), lambda n: torch.randn(48, 16, n).bfloat16(), (16,), copies=0
+        )

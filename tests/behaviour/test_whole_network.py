@@ -195,6 +195,6 @@ def test_of_layers_that_stand_by_for_each_other_one_gets_the_credit() -> None:
     assert [layer.family for layer in found.layers] == ["convolution", "none"]
     assert [layer.jointly for layer in found.layers] == [True, False]
     assert found.layers[0].offsets == (1,)
-    assert "stand in for it" in found.layers[0].sentence()
+    assert "other layers can do its work" in found.layers[0].sentence()
     assert found.layers[0].to_dict()["jointly"] is True
     assert found.whole[0].value > 0.8

@@ -23,7 +23,7 @@ def describe_network(network: nn.Module, task: Task, length: int) -> list[Descri
     network.eval()
     batch = Source(task).show(length, SAMPLES, SAMPLES).judged
     with torch.no_grad():
-        heard = listen(network, lambda: network(batch.inputs, batch.domain))
+        heard = listen(network, lambda: network(batch.inputs.clone(), batch.domain), refused={})
         return [describe(Scene(each.subject, _with_place(network, each.inputs))) for each in heard]
 
 

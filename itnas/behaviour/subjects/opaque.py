@@ -111,10 +111,12 @@ class OpaqueSubject(Subject):
     def _contributions(self, u: Tensor, domain: Domain | None, own: Tensor, usual: Tensor) -> Tensor:
         """K, [B, C, N, N]."""
         every = torch.arange(u.shape[1] + 1)
-        behind = (every[:-1] < every[:-1].unsqueeze(1)).to(u.dtype)
-        kernel = self._differences(u, domain, every).mul_(behind)
+        here_or_ahead = every[:-1] >= every[:-1].unsqueeze(1)
+        kernel = self._differences(u, domain, every).masked_fill_(here_or_ahead, 0.0)
         if self.looks_ahead(u, domain):
-            kernel += self._differences(u.flip(1), domain, every, ahead=True).mul_(behind).flip(2, 3)
+            kernel += (
+                self._differences(u.flip(1), domain, every, ahead=True).masked_fill_(here_or_ahead, 0.0).flip(2, 3)
+            )
         kernel.diagonal(dim1=-2, dim2=-1).copy_((own - usual).transpose(1, 2) - kernel.sum(-1))
         return kernel
 
@@ -128,17 +130,17 @@ class OpaqueSubject(Subject):
         """
         batch, length, dim = u.shape
         index, other = torch.arange(length), torch.roll(u, 1, 0)
-        size = max(1, CHUNK // (batch * length * dim))
-        found = None
-        for first in range(0, len(starts) - 1, size):
-            part = starts[first : first + size + 1]
-            mixed = torch.where((index < part.unsqueeze(1))[:, None, :, None], other, u).flatten(0, 1)
+        found = before = None
+        for part in torch.arange(len(starts)).split(max(1, CHUNK // (batch * length * dim))):
+            mixed = torch.where((index < starts[part].unsqueeze(1))[:, None, :, None], other, u).flatten(0, 1)
             outputs = self._run(mixed.flip(1) if ahead else mixed, repeated(domain, len(part), batch))
             shown = torch.unflatten(outputs.flip(1) if ahead else outputs, 0, (len(part), batch))
             shown = shown if rows is None else shown[:, :, rows]
-            if found is None:
-                found = shown.new_empty(len(starts) - 1, *shown.shape[1:])
-            torch.sub(shown[:-1], shown[1:], out=found[first : first + len(part) - 1])
+            found = shown.new_empty(len(starts) - 1, *shown.shape[1:]) if found is None else found
+            if before is not None:
+                found[int(part[0]) - 1] = before - shown[0]
+            found[int(part[0]) : int(part[-1])] = shown[:-1] - shown[1:]
+            before = shown[-1]
         assert found is not None
         return found.permute(1, 3, 2, 0)
 
