@@ -20,7 +20,7 @@ from itnas.tasks import Batch, Task, find
 
 from ..planted.genomes import random_genome
 
-GENOMES, COPIES, SAMPLES = 60, 4, 48
+GENOMES, COPIES, SAMPLES = 100, 4, 48
 TASKS = ("local-pattern/length=32", "flip-flop/length=32", "induction/length=32")
 
 

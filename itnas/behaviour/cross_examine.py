@@ -11,7 +11,7 @@ from torch import nn
 from itnas.behaviour.examiner import Examiner
 from itnas.behaviour.explanation import Explanation
 from itnas.behaviour.modes import resting
-from itnas.behaviour.null import Families, beside, copies_of, families_of_copies
+from itnas.behaviour.null import Copies, beside, copies_of, verdicts_on_copies
 from itnas.behaviour.room import sizes
 from itnas.behaviour.samples import Score, Source
 from itnas.behaviour.sites import layers_of
@@ -63,10 +63,10 @@ def explain_replicas(
     source = Source(find(sample) if isinstance(sample, str) else sample, score)
     limits, first = thresholds or Thresholds(), next(iter(models.values()))
     chosen = checked(first, source, lengths, copies)
-    make, families = untrained or copies_of(first), None
+    make, untrained_ones = untrained or copies_of(first), None
     if make is not None and copies:
-        families = families_of_copies(make, copies, source, chosen, limits)
-    return [_explanation(model, source, chosen, limits, families, replica) for replica, model in models.items()]
+        untrained_ones = verdicts_on_copies(make, copies, source, chosen, limits)
+    return [_explanation(model, source, chosen, limits, untrained_ones, replica) for replica, model in models.items()]
 
 
 def _explanation(
@@ -74,7 +74,7 @@ def _explanation(
     source: Source,
     lengths: Sequence[int],
     thresholds: Thresholds,
-    families: Families | None,
+    untrained: Copies | None,
     replica: int,
 ) -> Explanation:
     with resting(model), torch.no_grad():
@@ -82,8 +82,8 @@ def _explanation(
         verdicts, whole = examiner.verdicts(replica), None
         if source.scores:
             verdicts, whole = examiner.together(verdicts)
-    if families is not None:
-        verdicts = beside(verdicts, families, thresholds)
+    if untrained is not None:
+        verdicts = beside(verdicts, untrained, thresholds)
     return Explanation(
         layers=tuple(verdicts),
         lengths=tuple(sorted(examiner.rooms)),

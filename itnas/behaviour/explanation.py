@@ -31,6 +31,7 @@ class LayerVerdict:
     judged: str  # "task" or "output"
     thresholds: Thresholds = field(default_factory=Thresholds)
     null: float | None = None  # share of untrained copies of the same family
+    nearly: float | None = None  # share of untrained copies that show it or come near
     imposed: bool | None = None
     untrained: tuple[str, ...] = ()  # what each untrained copy shows in its place
     share: float = 1.0  # of the layer's output, for a head
@@ -123,10 +124,10 @@ class LayerVerdict:
 
     @property
     def emerged(self) -> bool | None:
-        """Whether training made it so. Only a task can tell, and only beside untrained copies."""
-        if self.judged != "task" or self.imposed is None:
+        """Whether training made it so: no untrained copy shows it, or comes near. Only a task can tell."""
+        if self.judged != "task" or self.nearly is None:
             return None
-        return self.family not in ("none", "mixed") and not self.imposed
+        return self.family not in ("none", "mixed") and self.nearly == 0
 
     def sentence(self) -> str:
         """The verdict in plain words."""
@@ -148,6 +149,7 @@ class LayerVerdict:
             "imposed": self.imposed,
             "emerged": self.emerged,
             "null": self.null,
+            "nearly": self.nearly,
             "judged": self.judged,
             "share": self.share,
             "rho": self.main.rho,
@@ -176,6 +178,14 @@ def _number(value: float) -> float | None:
 def _counted(count: int | None, noun: str) -> str:
     """`1 tap`, `2 taps`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _none(verdict: LayerVerdict) -> str:
+    if verdict.judged == "output":
+        return "says next to nothing that depends on the sample."
+    if not verdict.main.span.skilled:
+        return "cannot be told: the network is no better than guessing."
+    return "does nothing for the task: without it the score is the same."
 
 
 def _mixed(verdict: LayerVerdict) -> str:
@@ -213,7 +223,7 @@ def _attention(verdict: LayerVerdict) -> str:
 
 _JOINTLY = "(As trained, other layers can do its work: its share shows once they are replaced by what they became.)"
 _PREDICATES = {
-    "none": lambda _: "does nothing for the task: without it the score is the same.",
+    "none": _none,
     "pointwise": lambda _: "became pointwise: no point needs another.",
     "convolution": _convolution,
     "local": lambda own: f"became local: it looks at contents, among the nearest {own.support} points.",

@@ -39,23 +39,35 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Span:
-    """What there is to explain. `significant`: whether ablation costs more than chance and the floor allow."""
+    """What there is to explain. `skilled`: whether the network does better than guessing; `significant`: whether it
+    does, and ablation costs more than chance and the floor allow."""
 
     intact: float
     ablated: float
     error: float  # standard error of intact - ablated
     chance: float
+    doubt: float = 0.0  # standard error of intact
 
     @classmethod
     def of(cls, intact: Tensor, ablated: Tensor, weights: Tensor, chance: float) -> Span:
         """From the scores of groups of samples."""
         share = weights / weights.sum().clamp_min(1e-30)
-        lost = intact - ablated
-        error = (share.square() * (lost - (share * lost).sum()).square()).sum().sqrt()
-        return cls(float((share * intact).sum()), float((share * ablated).sum()), float(error), chance)
+
+        def of(values: Tensor) -> tuple[float, float]:
+            mean = (share * values).sum()
+            return float(mean), float((share.square() * (values - mean).square()).sum().sqrt())
+
+        (whole, doubt), (left, _), (_, error) = of(intact), of(ablated), of(intact - ablated)
+        return cls(whole, left, error, chance, doubt)
+
+    @property
+    def skilled(self) -> bool:
+        return self.intact - self.chance > max(3 * self.doubt, 1e-12)
 
     def significant(self, floor: float) -> bool:
-        return self.intact - self.ablated > max(2 * self.error, floor * (self.intact - self.chance), 1e-12)
+        return self.skilled and self.intact - self.ablated > max(
+            2 * self.error, floor * (self.intact - self.chance), 1e-12
+        )
 
 
 class Judge(abc.ABC):

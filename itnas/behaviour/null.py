@@ -17,7 +17,9 @@ from itnas.models import Network, build_network
 
 FIRST_SEED = 1_000_000  # far from the seeds that trainings use
 
-Families = list[list[str]]  # for each layer, what each copy showed
+Copies = list[list[LayerVerdict]]  # for each layer, the verdicts on it in untrained copies
+# Families that always suffice if they may be large: there it is the size that is compared.
+SIZED = ("local", "recurrence")
 
 
 def copies_of(model: nn.Module) -> Callable[[int], nn.Module] | None:
@@ -27,10 +29,10 @@ def copies_of(model: nn.Module) -> Callable[[int], nn.Module] | None:
     return lambda seed: build_network(model.genome, model.task, seed=seed)
 
 
-def families_of_copies(
+def verdicts_on_copies(
     make: Callable[[int], nn.Module], copies: int, source: Source, lengths: Sequence[int], thresholds: Thresholds
-) -> Families:
-    """The families that untrained copies show by their outputs: a score would only say that they know nothing."""
+) -> Copies:
+    """What untrained copies show by their outputs: a score would only say that they know nothing."""
     by_copy = []
     for number in range(copies):
         copied = make(FIRST_SEED + number)
@@ -38,20 +40,32 @@ def families_of_copies(
             raise TypeError(f"untrained(seed) must give a torch module, got {type(copied).__name__}")
         with resting(copied), torch.no_grad():
             examiner = Examiner(copied, source, lengths, thresholds, functional=False)
-            by_copy.append([verdict.family for verdict in examiner.verdicts(number, heads=False)])
-    return [list(families) for families in zip(*by_copy, strict=True)]
+            by_copy.append(examiner.verdicts(number, heads=False))
+    return [list(verdicts) for verdicts in zip(*by_copy, strict=True)]
 
 
-def beside(verdicts: Sequence[LayerVerdict], families: Families, thresholds: Thresholds) -> list[LayerVerdict]:
-    """The verdicts, told how often untrained copies show the same."""
-    if len(verdicts) != len(families):
+def beside(verdicts: Sequence[LayerVerdict], copies: Copies, thresholds: Thresholds) -> list[LayerVerdict]:
+    """The verdicts, told how often untrained copies show the same, or nearly the same."""
+    if len(verdicts) != len(copies):
         raise ValueError(
-            "untrained(seed) must give networks like the model: "
-            f"it has {len(verdicts)} layers, they have {len(families)}"
+            f"untrained(seed) must give networks like the model: it has {len(verdicts)} layers, they have {len(copies)}"
         )
     found = []
-    for verdict, seen in zip(verdicts, families, strict=True):
-        share = seen.count(verdict.family) / len(seen)
+    for verdict, seen in zip(verdicts, copies, strict=True):
+        families = tuple(each.family for each in seen)
+        share = families.count(verdict.family) / len(seen)
+        nearly = sum(nearly_shows(each, verdict, thresholds) for each in seen) / len(seen)
         imposed = share >= thresholds.imposed
-        found.append(replace(verdict, null=share, imposed=imposed, untrained=tuple(seen)))
+        found.append(replace(verdict, null=share, nearly=nearly, imposed=imposed, untrained=families))
     return found
+
+
+def nearly_shows(copy: LayerVerdict, own: LayerVerdict, thresholds: Thresholds) -> bool:
+    """Whether a copy is named the same, or the replacement that a verdict rests on keeps much of it, or all of it at no
+    more than twice the size: then training may have changed little but on which side of a line it falls."""
+    if copy.family == own.family:
+        return True
+    if own.told_by in SIZED:
+        has, needs = own.main.needed(own.told_by), copy.main.needed(own.told_by)
+        return has is not None and needs is not None and needs <= 2 * max(has, 2)
+    return copy.main.value(own.told_by) >= thresholds.nearly

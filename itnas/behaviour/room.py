@@ -91,8 +91,8 @@ class Room:
         if not self.functional or self.chance is None:
             return 0.0, 0.0
         scores, weights = (torch.tensor(each, dtype=torch.float64) for each in zip(*self._many_intact, strict=True))
-        nothing = Span.of(scores, torch.zeros_like(scores), weights, self.chance)
-        return nothing.intact - self.chance, nothing.error
+        found = Span.of(scores, scores, weights, self.chance)
+        return found.intact - self.chance, found.doubt
 
     def scores(self, by: Mapping[Site, Replacing]) -> Tensor:
         """Scores of the groups of samples, with some sites replaced."""

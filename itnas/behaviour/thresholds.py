@@ -21,6 +21,7 @@ class Thresholds:
     head: float = 0.05  # share of a layer's output that a head must carry to have a say
     part: float = 0.1  # what each part of a sum must add
     imposed: float = 0.5  # share of untrained copies that must show a family for it to be imposed
+    nearly: float = 0.8  # what a family keeps of an untrained copy that nearly shows it, so that it has not emerged
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -55,6 +55,8 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     def holds(family: str) -> bool:
         return main.value(family) >= enough
 
+    if main.functional and not main.span.skilled:
+        return Reading("none", "the network is no better than guessing, so there is nothing to explain")
     if not main.span.significant(thresholds.floor):
         return Reading("none", "taking it out costs nothing that could be told from noise")
     if holds("pointwise") or (main.offsets == (0,) and main.needed("convolution") is not None):

@@ -205,6 +205,9 @@ def test_a_task_judges_by_its_score() -> None:
         (Span(1.0, 0.96, 0.0, 0.0), False),  # below the floor
         (Span(1.0, 0.96, 0.0, 0.5), True),  # of which chance takes its part
         (Span(0.5, 0.5, 0.0, 0.5), False),
+        (Span(0.4, 0.2, 0.0, 0.5), False),  # worse than guessing
+        (Span(0.6, 0.2, 0.0, 0.5, 0.05), False),  # a lucky guess
+        (Span(0.6, 0.2, 0.0, 0.5, 0.03), True),
         (Span(0.5, 0.7, 0.0, 0.1), False),  # better without it
     ],
 )

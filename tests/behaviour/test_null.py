@@ -8,7 +8,12 @@ from torch import Tensor, nn
 
 import itnas
 from itnas.behaviour import Explanation, Thresholds, explain
+from itnas.behaviour.budget import Curve
+from itnas.behaviour.evidence import Evidence
+from itnas.behaviour.explanation import LayerVerdict
+from itnas.behaviour.fidelity import Fidelity, Span
 from itnas.behaviour.null import beside, copies_of
+from itnas.behaviour.verdict import Reading
 from itnas.models import Network
 
 C, LENGTHS = 4, (8, 16)
@@ -117,8 +122,9 @@ def test_what_untrained_copies_show_is_imposed() -> None:
 
 def test_the_share_that_counts_as_imposed_is_a_threshold() -> None:
     verdicts = told(delay(), copies=0).layers
+    (other,) = told(attention(0), copies=0).layers
     for share, imposed in ((0.5, True), (0.51, False)):
-        (found,) = beside(verdicts, [["convolution", "attention"]], Thresholds(imposed=share))
+        (found,) = beside(verdicts, [[*verdicts, other]], Thresholds(imposed=share))
         assert (found.null, found.imposed) == (0.5, imposed)
 
 
@@ -155,3 +161,56 @@ def test_copies_of_another_shape_are_refused_in_words() -> None:
 def test_what_is_no_network_is_refused_in_words() -> None:
     with pytest.raises((TypeError, ValueError), match="untrained"):
         told(delay(), copies=1, untrained=lambda seed: "untrained")
+
+
+def verdict(family: str, **curves: tuple[int | None, float]) -> LayerVerdict:
+    """A layer that was named so, with a budget that suffices and a fidelity for each replacement."""
+    measured = {
+        name: Curve(((need or 1, Fidelity(value, value, value)),), need) for name, (need, value) in curves.items()
+    }
+    evidence = Evidence(16, Span(1.0, 0.0, 0.0, 0.0), 1.0, True, False, 1, measured)
+    return LayerVerdict(0, "layer", "integral", 0, None, Reading(family, "planted"), {16: evidence}, "task")
+
+
+@pytest.mark.parametrize(
+    ("own", "copy", "near"),
+    [
+        (verdict("convolution", convolution=(3, 0.97)), verdict("convolution", convolution=(2, 0.99)), True),
+        (verdict("convolution", convolution=(3, 0.97)), verdict("mixed", convolution=(None, 0.85)), True),
+        (verdict("convolution", convolution=(3, 0.97)), verdict("mixed", convolution=(None, 0.7)), False),
+        (verdict("convolution", convolution=(3, 0.97)), verdict("none"), False),
+        # Larger states always do: what counts is how large.
+        (verdict("recurrence", recurrence=(3, 0.97)), verdict("attention", recurrence=(6, 0.99)), True),
+        (verdict("recurrence", recurrence=(3, 0.97)), verdict("attention", recurrence=(7, 0.99)), False),
+        (verdict("local", local=(2, 1.0)), verdict("recurrence", local=(4, 1.0)), True),
+        (verdict("local", local=(2, 1.0)), verdict("recurrence", local=(9, 1.0)), False),
+        # Attention by contents alone is not what contents and distance make together.
+        (
+            verdict("attention", attention=(1, 0.98)),
+            verdict("mixed", attention=(None, 0.2), positional=(None, 0.9)),
+            False,
+        ),
+        (
+            verdict("attention", positional=(1, 0.98)),
+            verdict("mixed", attention=(None, 0.2), positional=(None, 0.9)),
+            True,
+        ),
+    ],
+)
+def test_nothing_has_emerged_that_a_copy_nearly_shows(own: LayerVerdict, copy: LayerVerdict, near: bool) -> None:
+    far = verdict("dense", dense=(1, 0.99))
+    (found,) = beside([own], [[far, far, far, copy]], Thresholds())
+    assert found.nearly == (0.25 if near else 0.0)
+    assert found.emerged is not near
+    assert found.to_dict()["nearly"] == found.nearly
+
+
+def test_a_network_that_guesses_has_nothing_to_explain() -> None:
+    """Taking a layer out changes the score by chance, and chance is not what a layer does."""
+    said = set()
+    for seed in range(6):
+        network = itnas.build("transformer", itnas.task("flip-flop/length=16"), seed=seed)
+        found = explain(network, "flip-flop/length=16", LENGTHS, copies=0)
+        assert [layer.family for layer in found.layers] == ["none", "none"]
+        said.add(found.layers[0].sentence())
+    assert "Layer 1 cannot be told: the network is no better than guessing." in said
