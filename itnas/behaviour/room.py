@@ -91,8 +91,16 @@ class Room:
         if not self.functional or self.chance is None:
             return 0.0, 0.0
         scores, weights = (torch.tensor(each, dtype=torch.float64) for each in zip(*self._many_intact, strict=True))
-        found = Span.of(scores, scores, weights, self.chance)
-        return found.intact - self.chance, found.doubt
+        found = Span.of(scores, scores, weights, self.guessing)
+        return found.intact - found.chance, found.doubt
+
+    @cached_property
+    def guessing(self) -> float:
+        """What guessing earns: chance, or more where outputs that belong to other samples do (a commonest answer)."""
+        assert self.chance is not None
+        others = self._scored(torch.roll(self._crowd_outputs, 1, 0), self.shown.many)
+        total = max(sum(weight for _, weight in others), 1e-12)
+        return max(self.chance, sum(value * weight for value, weight in others) / total)
 
     def scores(self, by: Mapping[Site, Replacing]) -> Tensor:
         """Scores of the groups of samples, with some sites replaced."""
@@ -107,14 +115,13 @@ class Room:
     def span(self, by: Mapping[Site, Replacing]) -> Span:
         """What there is to explain of some sites, on more samples than replacements are judged by: it takes one run of
         the network only."""
-        assert self.chance is not None
         with replaced(self.model, {**self.others, **by}, _before(by, self.crowd)):
             lost = self._scored(self._run(self.shown.many), self.shown.many)
         weights = torch.tensor([weight for _, weight in self._many_intact], dtype=torch.float64)
         intact, ablated = (
             torch.tensor([value for value, _ in each], dtype=torch.float64) for each in (self._many_intact, lost)
         )
-        return Span.of(intact, ablated, weights, self.chance)
+        return Span.of(intact, ablated, weights, self.guessing)
 
     def examination(self, number: int, thresholds: Thresholds) -> Examination:
         """The examination of one site; what was worked out for it is kept."""

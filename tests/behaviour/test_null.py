@@ -209,8 +209,8 @@ def test_a_network_that_guesses_has_nothing_to_explain() -> None:
     """Taking a layer out changes the score by chance, and chance is not what a layer does."""
     said = set()
     for seed in range(6):
-        network = itnas.build("transformer", itnas.task("flip-flop/length=16"), seed=seed)
-        found = explain(network, "flip-flop/length=16", LENGTHS, copies=0)
+        network = itnas.build("transformer", itnas.task("parity/length=16"), seed=seed)
+        found = explain(network, "parity/length=16", LENGTHS, copies=0)
         assert [layer.family for layer in found.layers] == ["none", "none"]
         said.add(found.layers[0].sentence())
     assert "Layer 1 cannot be told: the network is no better than guessing." in said
