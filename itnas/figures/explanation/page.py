@@ -22,7 +22,7 @@ WORDS = (
     ("state", "Numbers per head that must be carried past a point, to serve whatever follows."),
     ("growth", "The slope of log(1 + budget) on log(points): 0 stays the same, 1 grows with the length."),
     ("budget", "Offsets of a convolution, nearest points of a local layer, numbers of a state."),
-    ("origin", "Imposed: most untrained copies show the family too. Emerged: training brought it about."),
+    ("origin", "Imposed: half of the untrained copies show the family too. Emerged: none does, or comes near it."),
 )
 
 
