@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _umask() -> int:
@@ -36,7 +36,7 @@ def _umask() -> int:
     return mask
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system lets folders be synced."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
@@ -95,10 +95,13 @@ def read_document(path: Path) -> Any:
     return parse_document(text, str(path), is_json=path.suffix == ".json")
 
 
+def document_text(data: Any, *, as_json: bool = False) -> str:
+    """Plain data as YAML or JSON."""
+    if as_json:
+        return json.dumps(data, indent=2, allow_nan=False) + "\n"
+    return yaml.safe_dump(data, sort_keys=False, width=120, default_flow_style=None)
+
+
 def write_document(path: Path, data: Any) -> None:
     """Plain data as YAML, or as JSON where the name ends so."""
-    if path.suffix == ".json":
-        text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-    else:
-        text = yaml.safe_dump(data, sort_keys=False, width=120, default_flow_style=None)
-    write_atomically(path, text.encode())
+    write_atomically(path, document_text(data, as_json=path.suffix == ".json").encode())

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -84,12 +84,14 @@ def explain(
     with _progress(f"{told} on {folder.task.label}", copies, quiet=quiet):
         found = explain_replicas(networks, folder.task, chosen, copies=copies)
     if plot is not None or arrays is not None:
-        from itnas.behaviour.describe import describe_network
+        from itnas.behaviour.describe import describe_network, packed_arrays
+        from itnas.files import write_atomically
 
         with _progress("kernels", 0, quiet=quiet):
             described = [describe_network(each.network, folder.task, max(found[0].lengths)) for each in members]
         if arrays is not None:
-            _write_arrays(arrays, members, described)
+            numbers = [each.replica for each in members]
+            write_atomically(arrays, packed_arrays(dict(zip(numbers, described, strict=True))))
         if plot is not None:
             _draw(plot, folder, members, found, described)
     _print(folder, members, found, as_json=as_json, as_csv=as_csv, every=every)
@@ -136,26 +138,6 @@ def _progress(what: str, copies: int, *, quiet: bool) -> Iterator[None]:
     else:
         console.print(text, highlight=False, soft_wrap=True, markup=False)
         yield
-
-
-def _write_arrays(target: Path, members: Sequence[Member], described: Sequence[Sequence[Description]]) -> None:
-    """`replica.layer.name`, and the numbers as JSON under `about`."""
-    import io
-
-    import numpy as np
-
-    from itnas.files import write_atomically
-
-    arrays: dict[str, Any] = {}
-    about: dict[str, Any] = {}
-    for member, layers in zip(members, described, strict=True):
-        for number, layer in enumerate(layers):
-            key = f"{member.replica}.{number}"
-            about[key] = layer.to_dict()
-            arrays |= {f"{key}.{name}": part for name, part in layer.arrays().items()}
-    content = io.BytesIO()
-    np.savez_compressed(content, about=np.array(json.dumps(about)), **arrays)
-    write_atomically(target, content.getvalue())
 
 
 def _draw(

@@ -30,6 +30,15 @@ def find(name: str | Task) -> Task:
     return task
 
 
+_PROVIDED: dict[str, type[Task]] = {}
+
+
+def provide(path: str, kind: type[Task]) -> None:
+    """Make a user's task known where its file is not, as on another machine: `package.module:Class` is this class."""
+    kind.origin = path
+    _PROVIDED[path] = kind
+
+
 def configure(kind: type[Task], settings: str) -> Task:
     """A task with settings from text: presets and `key=value`, separated by commas or slashes."""
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
@@ -79,6 +88,8 @@ def _read(text: str, kind: Any, what: str) -> Any:
 
 def _imported(path: str) -> type[Task]:
     """The class behind `package.module:Class`; the current folder is searched first, as `python -m` does."""
+    if path in _PROVIDED:
+        return _PROVIDED[path]
     module_name, _, class_name = path.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())

@@ -13,10 +13,15 @@ from torch import Tensor
 from itnas.files import write_atomically
 
 
-def save(path: Path, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:
-    """Write tensors, and beside them anything that JSON can say."""
+def packed(tensors: dict[str, Tensor], data: dict[str, Any]) -> bytes:
+    """Tensors, and beside them anything that JSON can say."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, safetensors.torch.save(plain, {"data": json.dumps(data, allow_nan=True)}))
+    return safetensors.torch.save(plain, {"data": json.dumps(data, allow_nan=True)})
+
+
+def save(path: Path, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:
+    """Write what `load` reads."""
+    write_atomically(path, packed(tensors, data))
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -114,20 +114,29 @@ class TrainingFolder:
 
     def finish(self, training: Training, result: Result) -> dict[str, Any]:
         """Write the outcome; result.json comes last, so that it stands for all."""
-        population, stack = training.population, training.population.stack
         self._keep_genome(training.recipe.genome)
-        died = [replica.died for replica in result.replicas]
-        frame = training.curves.to_frame(population.seeds, population.learning_rates, died)
-        write_atomically(self.path / "curves.parquet", frame.to_parquet(index=False))
-        about = {"genome": result.genome, "task": result.task}
-        best = best_replica(result)
-        checkpoint.save(self.path / "weights.safetensors", stack.state_of(best), about | {"replica": best})
-        members = {"seeds": population.seeds, "learning_rates": population.learning_rates}
-        checkpoint.save(self.path / "replicas.safetensors", stack.parameters() | stack.buffers, about | members)
-        found: dict[str, Any] = without_nan(result.to_dict() | {"recipe": training.recipe.to_dict()})
-        write_atomically(self.result_path, (json.dumps(found, indent=2, allow_nan=False) + "\n").encode())
+        found, files = outcome(training, result)
+        for name, content in files.items():
+            write_atomically(self.path / name, content)
         self.checkpoint_path.unlink(missing_ok=True)
         return found
+
+
+def outcome(training: Training, result: Result) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What is kept of a finished training, the genome apart: the result, and its files by name."""
+    population, stack = training.population, training.population.stack
+    died = [replica.died for replica in result.replicas]
+    frame = training.curves.to_frame(population.seeds, population.learning_rates, died)
+    about = {"genome": result.genome, "task": result.task}
+    best = best_replica(result)
+    members = {"seeds": population.seeds, "learning_rates": population.learning_rates}
+    found: dict[str, Any] = without_nan(result.to_dict() | {"recipe": training.recipe.to_dict()})
+    return found, {
+        "curves.parquet": frame.to_parquet(index=False),
+        "weights.safetensors": checkpoint.packed(stack.state_of(best), about | {"replica": best}),
+        "replicas.safetensors": checkpoint.packed(stack.parameters() | stack.buffers, about | members),
+        "result.json": (json.dumps(found, indent=2, allow_nan=False) + "\n").encode(),
+    }
 
 
 def best_replica(result: Result) -> int:

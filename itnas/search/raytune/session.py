@@ -1,0 +1,140 @@
+"""A Ray to run on: started here for as long as it is needed, or joined; quiet either way, its logs kept on demand."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TEMPORARY = re.compile(r"itnas-ray-(\d+)-")
+STALE_SECONDS = 300.0  # the helpers of a killed Ray linger for a while
+# Read by Ray when it is imported or started. What the user has set stays.
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "3600",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where trials run, and a folder for what Tune writes, which nobody reads."""
+
+    folder: Path
+    nodes: tuple[dict[str, float], ...]  # resources of each node
+
+    def total(self, resource: str) -> float:
+        return sum(node.get(resource, 0.0) for node in self.nodes)
+
+
+@contextmanager
+def ray_session(address: str | None, *, cpus: int | None = None, logs: Path | None = None) -> Iterator[Session]:
+    """Start a local Ray, or join the cluster at `address`. `logs`: where a local Ray's logs go in the end."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    _sweep_temporary()
+    folder = Path(tempfile.mkdtemp(prefix=f"itnas-ray-{os.getpid()}-"))
+    try:
+        import ray
+
+        _start(address, folder, cpus)
+        try:
+            nodes = tuple(dict(node["Resources"]) for node in ray.nodes() if node["Alive"])
+            yield Session(folder, nodes)
+        finally:
+            with _silent():
+                ray.shutdown()
+    finally:
+        if logs is not None:
+            _keep_logs(folder, logs)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(address: str | None, folder: Path, cpus: int | None) -> None:
+    import ray
+
+    for name in ("ray", "ray.tune", "ray.air", "ray.train", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if ray.is_initialized():
+        raise ValueError("a Ray session is running in this process already: end it with ray.shutdown() first")
+    with _silent():
+        if address is None:
+            # An address in the environment, left over from something else, is not joined. What we start is seen by
+            # this machine alone, and has no dashboard: that has been a way in for others.
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(folder / "r"),
+            )
+            return
+        _allow_token()
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"cannot join the Ray cluster at {address} ({said}): is it up, and, if it wants a token, is that in "
+                "~/.ray/auth_token or RAY_AUTH_TOKEN here?"
+            ) from error
+
+
+def _allow_token() -> None:
+    """A cluster may want the token that lies in the home folder; a client offers it only when told to."""
+    if "RAY_AUTH_MODE" in os.environ:
+        return
+    there = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    if there or (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ["RAY_AUTH_MODE"] = "token"
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Ray warns about much that is of no concern to a sweep."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _keep_logs(folder: Path, target: Path) -> None:
+    found = sorted((folder / "r").glob("session_2*/logs"))
+    if found:
+        shutil.copytree(found[-1], target, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+
+
+def _sweep_temporary() -> None:
+    """Remove what sweeps that were killed have left behind."""
+    for path in Path(tempfile.gettempdir()).glob("itnas-ray-*"):
+        matched = TEMPORARY.match(path.name)
+        with contextlib.suppress(OSError):
+            old = time.time() - path.stat().st_mtime > STALE_SECONDS
+            if matched and old and path.stat().st_uid == os.getuid() and not _alive(int(matched.group(1))):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

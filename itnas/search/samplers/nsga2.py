@@ -1,0 +1,15 @@
+"""NSGA-II (Deb et al., 2002), for several objectives."""
+
+from __future__ import annotations
+
+from itnas.space import Space
+from optuna.samplers import BaseSampler, NSGAIISampler
+
+from itnas.search.samplers.base import register
+
+POPULATION = 20  # sweeps have a hundred trials, not ten thousand
+
+
+@register("nsga2", "a genetic algorithm for several objectives")
+def make(_space: Space, seed: int, _objectives: int) -> BaseSampler:
+    return NSGAIISampler(seed=seed, population_size=POPULATION)

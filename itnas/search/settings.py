@@ -1,0 +1,81 @@
+"""What a sweep was asked to do. Together with its space it decides every proposal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from itnas.genes import Count
+from itnas.models.specialists import LAYERS, SPECIALISTS
+from itnas.registry import check_choice
+from itnas.settings import Settings
+
+COSTS = ("parameters", "flops", "seconds")
+Objective = Literal["score", "parameters", "flops", "seconds"]
+Share = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class SweepSettings(Settings):
+    """Trials are counted per task, the specialists among them."""
+
+    tasks: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    trials: Count = 64
+    replicas: Annotated[int, Field(ge=1, le=1000)] = 3  # seeds; each is trained with every learning rate
+    steps: Count | None = None  # None: the genome's, else the task's
+    batch_size: Count | None = None
+    length: Count | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**20)] = 0
+    sampler: str = "tpe"
+    random_share: Share = 0.2  # of proposals that are drawn at random: start-up, baseline and null at once
+    objectives: Annotated[tuple[Objective, ...], Field(strict=False)] = ("score",)
+    specialists: Annotated[tuple[str, ...], Field(strict=False)] = SPECIALISTS
+    pruner: Literal["none", "median", "halving"] = "median"
+    rungs: Annotated[int, Field(ge=1, le=100)] = 10  # times that a trial's score is taken
+    confirm: NotNegative = 3  # best genomes per task that are trained again on fresh seeds; 0: none
+    confirm_replicas: Annotated[int, Field(ge=1, le=1000)] = 5
+    keep: NotNegative = 3  # trials per task whose weights are kept, the confirmed ones apart
+    verdicts: Literal["none", "best", "all"] = "best"  # trials that are cross-examined while the search runs
+    copies: NotNegative = 4  # untrained copies that verdicts are compared with
+    timeout: Annotated[float, Field(gt=0)] | None = 1800.0  # seconds after which a trial counts as hung
+    attempts: Count = 3  # after so many a trial that takes its process down is failed
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    @field_validator("tasks", "specialists", "objectives")
+    @classmethod
+    def _once_each(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]!r} is named twice")
+        return names
+
+    @field_validator("specialists")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            check_choice("specialist", name, LAYERS)
+        return names
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.objectives[:1] != ("score",) or len(self.objectives) > 2:
+            raise ValueError(
+                f"objectives are score, or score and one of {', '.join(COSTS)}, got {', '.join(self.objectives)}"
+            )
+        return self
+
+    @property
+    def cost(self) -> str:
+        """What the column `cost` holds."""
+        return self.objectives[1] if len(self.objectives) > 1 else "parameters"
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of a trial's budget after which its score is taken."""
+        return tuple((number + 1) / self.rungs for number in range(self.rungs))
+
+    def changed(self, **changes: Any) -> SweepSettings:
+        """The same with some settings changed, checked anew."""
+        return type(self).from_dict(self.to_dict() | changes, "sweep")

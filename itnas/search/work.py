@@ -1,0 +1,143 @@
+"""Doing a job: train, score, and cross-examine. Whatever happens inside, a message comes out."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
+
+from itnas.files import document_text
+from itnas.genome import Genome
+from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
+from itnas.search.printed import Printed
+from itnas.training.result import best_rate
+
+
+class DivergedError(Exception):
+    """No replica is left whose loss is a number."""
+
+
+class HungError(Exception):
+    """A trial took longer than it may."""
+
+
+def perform(job: Job, stop: Callable[[], bool] = lambda: False) -> Generator[Message, None, None]:
+    """Messages on a job, the last an `Outcome` or a `Failure`. Closing the iterator ends the training; so does `stop`,
+    and then there is no last message."""
+    yield Started(f"{socket.gethostname()}/{os.getpid()}")
+    printed, messages = Printed(), _train(job, stop)
+    while True:
+        try:
+            # What a trial prints is its own: a sweep has better use for the terminal.
+            with printed:
+                message = next(messages)
+        except StopIteration:
+            return
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            yield failure(error, printed.text)
+            return
+        yield message
+
+
+def failure(error: BaseException, printed: str = "") -> Failure:
+    """What an exception means for a trial, in one line."""
+    log = "".join(traceback.format_exception(error)) + (f"\nprinted:\n{printed}" if printed else "")
+    if isinstance(error, (DivergedError, HungError)):
+        return Failure(str(error), log if isinstance(error, HungError) else printed)
+    if isinstance(error, SystemExit):
+        return Failure(f"the trial called exit({error.code!r})", log)
+    if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
+        return Failure(f"out of memory: {one_line(error)}", log)
+    return Failure(f"{type(error).__name__}: {one_line(error)}", log)
+
+
+def one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
+    from itnas.tasks import find
+    from itnas.training import Budget, Training, plan_for, recipe
+    from itnas.training.folder import outcome
+
+    started = time.perf_counter()
+    genome, task = Genome.from_dict(job.genome), find(job.task)
+    made = recipe(
+        genome,
+        task,
+        replicas=job.replicas,
+        seed=job.seed,
+        budget=None if job.steps is None else Budget(job.steps),
+        batch_size=job.batch_size,
+        length=job.length,
+        rungs=job.rungs,
+        precision=job.precision,
+    )
+    training = Training(made, plan_for(job.device))
+    rates = training.population.learning_rates
+    for report in training.reports(stop):
+        if not any(report.alive):
+            raise DivergedError(f"all {len(report.alive)} replicas diverged by step {report.step}")
+        if report.scores is not None and report.rung is not None:
+            losses = tuple(loss if math.isfinite(loss) else None for loss in report.losses)
+            score = _score(genome.training.learning_rates, rates, report.scores)
+            yield Rung(report.rung, report.step, report.seconds, score, losses, report.scores)
+    if not training.done:
+        return
+    result, files = outcome(training, training.result(test=job.test))
+    score = result["score"]["mean"]
+    kept: dict[str, dict[str, bytes]] = {}
+    layers: list[dict[str, Any]] = []
+    remarks = ""
+    if job.keep_from is not None and score >= job.keep_from:
+        kept["weights"] = files | {"genome.yaml": document_text(genome.to_dict()).encode()}
+    if job.explain_from is not None and score >= job.explain_from:
+        try:
+            layers, arrays = _examine(job, training, result)
+            kept["kernels"] = {"kernels.npz": arrays}
+        except (ValueError, RuntimeError, ArithmeticError) as error:
+            # A network that cannot be examined has still been trained.
+            remarks = f"not examined: {one_line(error)}"
+    cost = genome.cost(made.task.length, made.task)
+    yield Outcome(result, cost.flops_per_token, time.perf_counter() - started, tuple(layers), kept, remarks)
+
+
+def _score(rates: Sequence[float], learning_rates: Sequence[float], scores: Sequence[float]) -> float:
+    """The mean over seeds of the learning rate that is ahead."""
+    ahead = best_rate(rates, learning_rates, scores)
+    own = [score for rate, score in zip(learning_rates, scores, strict=True) if rate == ahead]
+    return sum(own) / len(own)
+
+
+def _examine(job: Job, training: Any, result: dict[str, Any]) -> tuple[list[dict[str, Any]], bytes]:
+    """Verdicts on the best replica, or on all that lived; kernels of the best."""
+    import torch
+
+    from itnas.behaviour.cross_examine import explain_replicas
+    from itnas.behaviour.describe import describe_network, packed_arrays
+    from itnas.models import build_network
+
+    rows, rate = result["replicas"], result["learning_rate"]
+    own = [number for number, row in enumerate(rows) if row["learning_rate"] == rate and row["died"] is None]
+    best = max(own, key=lambda number: rows[number]["score"])
+    networks = {}
+    for number in own if job.test else [best]:
+        network = build_network(training.recipe.genome, training.recipe.task)
+        network.load_state_dict(training.population.stack.state_of(number))
+        networks[number] = network.eval()
+    task = training.recipe.task
+    with torch.random.fork_rng(devices=[]):
+        found = explain_replicas(networks, task, copies=job.copies)
+        described = describe_network(networks[best], task, max(found[0].lengths))
+    layers = [layer.to_dict() | {"untrained": list(layer.untrained)} for each in found for layer in each.layers]
+    heads = [head.to_dict() | {"untrained": []} for each in found for layer in each.layers for head in layer.heads]
+    whole = {replica: fidelity.value for each in found for replica, fidelity in each.whole.items()}
+    told = [row | {"whole": whole.get(row["replica"]), "length": max(found[0].lengths)} for row in layers + heads]
+    return told, packed_arrays({best: described})

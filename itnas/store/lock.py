@@ -1,0 +1,103 @@
+"""Who drives a run: a lock that ends with its holder, however that ends, and says who the holder is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from itnas.store.connect import RunError
+
+LOCK = "driver.lock"
+
+
+class RunLock:
+    """Held while a driver writes to a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / LOCK
+        self.descriptor: int | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644)
+        except PermissionError as error:
+            raise RunError(f"{self.path.parent} cannot be written: make the folder writable") from error
+        if not take(descriptor):
+            os.close(descriptor)
+            raise RunError(
+                f"{self.path.parent} is being driven by {described(holder(self.path.parent))}: wait for it, or end it "
+                f"with `itnas stop {self.path.parent}`"
+            )
+        self.descriptor = descriptor
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(about).encode(), 0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.descriptor is not None:
+            os.ftruncate(self.descriptor, 0)
+            os.close(self.descriptor)
+            self.descriptor = None
+
+
+def take(descriptor: int) -> bool:
+    """Take the lock of an open file, or fail at once."""
+    try:
+        import fcntl
+    except ImportError:  # not POSIX
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def driven(folder: Path) -> bool:
+    """Whether a driver is at work there."""
+    path = folder / LOCK
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not take(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def holder(folder: Path) -> dict[str, Any]:
+    """What the driver said of itself."""
+    try:
+        found = json.loads((folder / LOCK).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def described(about: dict[str, Any]) -> str:
+    if not isinstance(about.get("pid"), int):
+        return "another process"
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(about.get("started", 0)))
+    return f"process {about['pid']} on {about.get('host', 'this machine')} since {since}"
+
+
+def ask_to_stop(folder: Path) -> int:
+    """Tell the driver to stop as Ctrl-C would; its process id."""
+    if not driven(folder):
+        raise RunError(f"{folder}: no sweep is running there")
+    about = holder(folder)
+    if about.get("host") != socket.gethostname() or not isinstance(about.get("pid"), int):
+        raise RunError(f"{folder} is driven by {described(about)}: stop it there")
+    pid: int = about["pid"]
+    os.kill(pid, signal.SIGTERM)
+    return pid

@@ -1,0 +1,93 @@
+"""Reading a run, also while it is being written: short looks, each a consistent picture."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from itnas.store.connect import DATABASE, RunError, check, explained, open_to_read
+
+TRIAL_COLUMNS = (
+    "number", "task", "name", "genome", "origin", "state", "attempt", "rung", "score", "score_low", "score_high",
+    "cost", "parameters", "flops", "learning_rate", "worker", "started", "finished", "seconds", "reason", "repeat",
+)  # fmt: skip
+
+
+class RunReader:
+    """The tables of a run as lists of rows."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if self.folder.is_file():
+            raise RunError(f"{self.folder} is a file: name the folder of a run")
+        if not self.folder.is_dir():
+            raise RunError(f"{self.folder}: no such run: see `itnas runs`")
+        self.path = self.folder / DATABASE
+        check(self.path)
+
+    def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """One short read transaction: a long one would let the log of the writer grow without bound."""
+        with explained(self.path), closing(open_to_read(self.path)) as connection:
+            return [dict(row) for row in connection.execute(sql, values)]
+
+    def sweep(self) -> dict[str, Any]:
+        """What is kept about the sweep."""
+        return {row["key"]: json.loads(row["value"]) for row in self.rows("SELECT key, value FROM sweep")}
+
+    def trials(self, task: str | None = None) -> list[dict[str, Any]]:
+        columns = ", ".join(TRIAL_COLUMNS)
+        if task is None:
+            return self.rows(f"SELECT {columns} FROM trials ORDER BY number")
+        return self.rows(f"SELECT {columns} FROM trials WHERE task = ? ORDER BY number", task)
+
+    def trial(self, number: int) -> dict[str, Any]:
+        found = self.rows("SELECT * FROM trials WHERE number = ?", number)
+        if not found:
+            (most,) = self.rows("SELECT max(number) AS most FROM trials")
+            there = "it holds none yet" if most["most"] is None else f"there are 0 to {most['most']}"
+            raise RunError(f"{self.folder}: no trial {number}: {there}")
+        return found[0]
+
+    def genome(self, name: str) -> Any:
+        """The document of the genome with this hash."""
+        (row,) = self.rows("SELECT document FROM genomes WHERE hash = ?", name)
+        return json.loads(row["document"])
+
+    def confirmations(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM confirmations ORDER BY trial")
+
+    def layers(self, phase: str | None = None) -> list[dict[str, Any]]:
+        """One row per layer and head that was cross-examined."""
+        found = self.rows(
+            "SELECT layers.trial, trials.task, trials.genome, trials.origin, layers.phase, layers.data FROM layers "
+            "JOIN trials ON trials.number = layers.trial ORDER BY layers.trial, phase, replica, layer, head"
+        )
+        rows = [row | json.loads(row.pop("data")) for row in found]
+        return [row for row in rows if phase in (None, row["phase"])]
+
+    def replicas(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM replicas ORDER BY trial, phase, replica")
+
+    def history(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM history ORDER BY trial, phase, rung, replica")
+
+    def kept(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM kept ORDER BY trial, phase, what")
+
+    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
+        """The log in its order, from behind the entry `after`."""
+        for row in self.rows("SELECT * FROM events WHERE id > ? ORDER BY id", after):
+            yield row | {"data": json.loads(row["data"])}
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run of ours that can be read."""
+    try:
+        check(folder / DATABASE)
+    except (RunError, sqlite3.Error, OSError):
+        return False
+    return True
