@@ -46,7 +46,7 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-class _Loader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """YAML's safe subset; `1e-3` is a number (YAML 1.1 takes it for a text), and a repeated key is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -62,7 +62,7 @@ class _Loader(yaml.SafeLoader):
         return found
 
 
-_Loader.add_implicit_resolver(
+StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)$"),
     list("-+0123456789."),
@@ -72,26 +72,46 @@ _Loader.add_implicit_resolver(
 def parse_document(text: str, name: str, *, is_json: bool = False) -> Any:
     """Plain data from text; `name` says in errors where it came from."""
     try:
-        return json.loads(text) if is_json else yaml.load(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ValueError(f"{name}: {line}not valid YAML: {error.problem}") from error
+        return json.loads(text) if is_json else yaml.load(text, Loader=StrictLoader)
     except json.JSONDecodeError as error:
         raise ValueError(f"{name}: line {error.lineno}: not valid JSON: {error.msg}") from error
     except RecursionError as error:
         raise ValueError(f"{name}: nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ValueError(f"{name}: {error}") from error
+        raise ValueError(not_yaml(error, name)) from error
+
+
+def not_yaml(error: Exception, name: str) -> str:
+    """One sentence for what the YAML parser says in several lines."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        return f"{name}: {line}not valid YAML: {_one_line(str(error.problem or error.context))}"
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{name}: the character U+{int(error.character):04X} is not allowed in YAML"
+    return f"{name}: {_one_line(str(error))}"
+
+
+def _one_line(text: str) -> str:
+    """Without what would break a line or steer a terminal, and not longer than anyone reads."""
+    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    return line if len(line) <= 200 else line[:197] + "..."
+
+
+def decode(content: bytes, name: str) -> str:
+    """The text of a file; line ends of every system are one to YAML and JSON."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: not a text file: YAML or JSON in UTF-8 is expected") from error
 
 
 def read_document(path: Path) -> Any:
     """The plain data in a YAML or JSON file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except IsADirectoryError as error:
         raise ValueError(f"{path} is a folder: name a YAML or JSON file in it") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file: YAML or JSON in UTF-8 is expected") from error
+    text = decode(content, str(path))
     return parse_document(text, str(path), is_json=path.suffix == ".json")
 
 

@@ -68,11 +68,11 @@ def one_sentence(error: ValidationError, where: str) -> str:
     """What is wrong, where, and what to write instead, of the first thing that is wrong."""
     details = error.errors(include_url=False)
     first = details[0]
-    steps = _written(first["loc"])
+    steps = written(first["loc"])
     kind, context, given = first["type"], first.get("ctx", {}), first["input"]
     if kind == "extra_forbidden":
         key = steps.pop()
-        close = difflib.get_close_matches(str(key), _field_names(), n=1)
+        close = difflib.get_close_matches(str(key), field_names(), n=1)
         problem = f"unknown setting {key!r}" + (f"; did you mean {close[0]!r}?" if close else "")
     elif kind in ("literal_error", "union_tag_invalid"):
         given = context.get("tag", given)
@@ -88,7 +88,7 @@ def one_sentence(error: ValidationError, where: str) -> str:
     return f"{where}: {path}: {problem}{more}" if path else f"{where}: {problem}{more}"
 
 
-def _written(location: tuple[int | str, ...]) -> list[int | str]:
+def written(location: tuple[int | str, ...]) -> list[int | str]:
     """The path as the user wrote it: behind a place where there are alternatives, pydantic names the one it took."""
     steps: list[int | str] = []
     for before, step in zip((None, *location), location, strict=False):
@@ -105,7 +105,7 @@ def _subclasses(cls: type[Settings]) -> list[type[Settings]]:
     return found
 
 
-def _field_names() -> set[str]:
+def field_names() -> set[str]:
     return {field.alias or name for cls in _subclasses(Settings) for name, field in cls.model_fields.items()}
 
 

@@ -1,0 +1,133 @@
+"""An estimate of how many different genomes a space holds, where there are too many assignments to count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from itnas.space.domains import Choice, Domain, Value
+from itnas.space.guides import First, Parameters, draw_subset, record, size_of
+from itnas.space.tree import Alternatives, Fields, Fixed, Members, Names, Number, Part, join
+
+SAMPLES = 100
+MOST_TRIED = 8  # values of one domain
+Identity = Callable[[Parameters], str]  # what is equal for equal genomes
+Decision = tuple[str, Domain]
+
+
+def estimate(root: Part, names: Names, identity: Identity, size: int, samples: int = SAMPLES) -> tuple[int, int, int]:
+    """The number, and between which two it lies with 95 % confidence.
+
+    It is the mean over assignments of 1 / (assignments that mean the same), times the number of assignments.
+
+    Assignments are drawn uniformly over all of them, so every genome counts as often as it has names, and once in all.
+    """
+    rng = np.random.default_rng(0)
+    shares = np.array([1 / Class(root, names, identity, draw(root, names, rng)).size(rng) for _ in range(samples)])
+    mean, error = float(shares.mean()), float(shares.std(ddof=1)) / samples**0.5
+    # No class is larger than the largest seen, as far as anyone knows, and none smaller than one.
+    low, high = max(mean - 1.96 * error, float(shares.min()) / samples), min(mean + 1.96 * error, 1.0)
+    return _times(size, mean), _times(size, low), _times(size, high)
+
+
+def draw(part: Part, names: Names, rng: np.random.Generator, branch: str = "") -> Parameters:
+    """One assignment, each as likely as any other: an option weighs what it holds."""
+    if isinstance(part, Fixed):
+        return {}
+    if isinstance(part, Number):
+        return {names[branch]: part.domain.draw(rng)}
+    if isinstance(part, Members):
+        taken = draw_subset(len(part.members), part.minimum, rng)
+        return dict(zip((names[name] for name in part.names(branch)), taken, strict=True))
+    if isinstance(part, Alternatives):
+        sizes = [size_of(option) or 0 for option in part.options]
+        number = int(rng.choice(len(sizes), p=[size / sum(sizes) for size in sizes]))
+        inner = draw(part.options[number], names, rng, part.named(number, branch, branch)[1])
+        return {names[branch]: part.choice.labels[number], **inner}
+    found: Parameters = {}
+    for step, each in part.entries if isinstance(part, Fields) else enumerate(part.parts):
+        found |= draw(each, names, rng, join(branch, step))
+    return found
+
+
+class Class:
+    """The assignments that mean the same as one of them, counted by changing one decision after another.
+
+    The decisions come in random order, and each that has no effect is left at a random one of the values that keep the
+    meaning. Decisions that have no effect by themselves are taken not to have one together.
+    """
+
+    def __init__(self, root: Part, names: Names, identity: Identity, member: Parameters) -> None:
+        self.root, self.names, self.identity = root, names, identity
+        self.member, self.meaning = member, identity(member)
+
+    def size(self, rng: np.random.Generator) -> float:
+        plain, branching = self._decisions()
+        found = 1.0
+        for number in rng.permutation(len(plain)):
+            found *= self._free(*plain[int(number)], rng)
+        for number in rng.permutation(len(branching)):
+            found *= self._branches(*branching[int(number)], rng)
+        return found
+
+    def _decisions(self) -> tuple[list[Decision], list[Decision]]:
+        """Names and domains met by the member: those that stand alone, and those that others hang on."""
+        met = record(self.root, self.names, First(self.member)).domains
+        plain: list[Decision] = []
+        branching: list[Decision] = []
+        for name, domain in met.items():
+            hangs = isinstance(domain, Choice) and any(
+                set(self._moved(name, other)) != set(met) for other in domain.labels
+            )
+            (branching if hangs else plain).append((name, domain))
+        return plain, branching
+
+    def _moved(self, name: str, value: Value) -> Parameters:
+        return record(self.root, self.names, First({**self.member, name: value})).parameters
+
+    def _free(self, name: str, domain: Domain, rng: np.random.Generator) -> float:
+        """How many values keep the meaning; the member moves to one of them."""
+        if name not in self.member:
+            return 1.0
+        present = self.member[name]
+        others = [value for value in domain.values() if value != present]
+        tried = others
+        if len(others) > MOST_TRIED:
+            tried = [others[int(number)] for number in rng.permutation(len(others))[:MOST_TRIED]]
+        kept = [value for value in tried if self._means_the_same(self._moved(name, value), name, value)]
+        if kept and rng.random() < len(kept) / (len(kept) + 1):
+            self.member = self._moved(name, kept[int(rng.integers(len(kept)))])
+        return 1.0 + len(kept) * len(others) / max(len(tried), 1)
+
+    def _means_the_same(self, moved: Parameters, name: str, value: Value) -> bool:
+        # A subset that became too small was repaired: that is another assignment, or the same one.
+        return moved[name] == value and self.identity(moved) == self.meaning
+
+    def _branches(self, name: str, domain: Domain, rng: np.random.Generator) -> float:
+        """How many assignments mean the same in all branches, for each one in the present branch."""
+        if name not in self.member:
+            return 1.0
+        present = self.member
+        total = here = 0.0
+        for value in domain.values():
+            moved = self._moved(name, value)
+            own = value == present[name]
+            if own or self._means_the_same(moved, name, value):
+                self.member = moved
+                inner = record(self.root, self.names, First(moved)).domains
+                new = self._own_names(inner, name, present, domain)
+                count = float(np.prod([self._free(each, inner[each], rng) for each in new]))
+                total, here = total + count, count if own else here
+                self.member = present
+        return total / here
+
+    def _own_names(self, met: dict[str, Domain], name: str, present: Parameters, domain: Domain) -> list[str]:
+        """Parameters that are there only in this branch."""
+        elsewhere = [set(self._moved(name, value)) for value in domain.values()]
+        return [each for each in met if any(each not in names for names in elsewhere)]
+
+
+def _times(size: int, share: float) -> int:
+    """Exact for numbers beyond what a float holds."""
+    return max(size * round(share * 2**60) // 2**60, 1)

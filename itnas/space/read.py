@@ -1,0 +1,182 @@
+"""From a located document to a tree: which mappings are domains, and what they say."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from itnas.settings import field_names
+from itnas.space.domains import Choice, Integer, Real, Value
+from itnas.space.source import Located
+from itnas.space.tree import Alternatives, Fields, Fixed, Items, Members, Number, Part
+
+# What a domain may say beside its kind.
+DOMAINS = {"choice": (), "int": ("log", "step"), "float": ("log",), "subset": ("min",)}
+LONGEST_LABEL = 60
+MOST_MEMBERS = 32
+
+
+def read_part(source: Located, where: str, path: str) -> Part:
+    """The tree under one place of the document; `where` and `path` name it in errors."""
+    value, line = source.value, source.line
+    if isinstance(value, list):
+        return Items(tuple(read_part(part, where, f"{path}.{n}") for n, part in enumerate(value)), line)
+    if not isinstance(value, dict):
+        return Fixed(value, line)
+    kinds = [key for key in value if key in DOMAINS]
+    if kinds:
+        return _domain(kinds[0], value, _At(where, path, line))
+    for key, inner in value.items():
+        close = difflib.get_close_matches(key, DOMAINS, n=1, cutoff=0.75)
+        if close and key not in field_names():
+            raise ValueError(f"{where}: line {inner.line}: {path}: unknown key {key!r}; did you mean {close[0]!r}?")
+    return Fields(tuple((key, read_part(part, where, f"{path}.{key}")) for key, part in value.items()), line)
+
+
+class _At:
+    """Where a domain stands, for errors."""
+
+    def __init__(self, where: str, path: str, line: int) -> None:
+        self.where, self.path, self.line = where, path, line
+
+    def error(self, problem: str, line: int | None = None) -> ValueError:
+        return ValueError(f"{self.where}: line {line or self.line}: {self.path}: {problem}")
+
+
+def _domain(kind: str, entries: dict[str, Located], at: _At) -> Part:
+    allowed = (kind, *DOMAINS[kind])
+    for key, inner in entries.items():
+        if key not in allowed:
+            close = difflib.get_close_matches(key, allowed, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            takes = f"beside {kind!r} it takes {' and '.join(allowed[1:]) or 'nothing'}"
+            raise at.error(f"unknown key {_short(key)} in a domain: {takes}{hint}", inner.line)
+    given = entries[kind]
+    if kind in ("int", "float"):
+        return Number(_interval(kind, entries, at), at.line)
+    if not isinstance(given.value, list):
+        raise at.error(f"{kind} must be a list, got {_kind(given.value)}", given.line)
+    if not given.value:
+        raise at.error(f"{kind} must not be empty", given.line)
+    return _alternatives(given.value, at) if kind == "choice" else _members(given.value, entries, at)
+
+
+def _interval(kind: str, entries: dict[str, Located], at: _At) -> Integer | Real:
+    given = entries[kind]
+    numbers = given.plain()
+    if not isinstance(numbers, list) or len(numbers) != 2:
+        raise at.error(f"{kind} must be a list [low, high], got {_short(_text(numbers))}", given.line)
+    whole = kind == "int"
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int if whole else (int, float)):
+            wanted = "whole numbers" if whole else "numbers"
+            raise at.error(f"{kind} must be two {wanted}, got {_short(_text(number))}", given.line)
+    log, step = entries.get("log"), entries.get("step")
+    if log is not None and not isinstance(log.value, bool):
+        raise at.error(f"log must be true or false, got {_short(_text(log.plain()))}", log.line)
+    if step is not None and (isinstance(step.value, bool) or not isinstance(step.value, int)):
+        raise at.error(f"step must be a whole number, got {_short(_text(step.plain()))}", step.line)
+    logarithmic = log is not None and log.value
+    try:
+        if whole:
+            return Integer(numbers[0], numbers[1], log=logarithmic, step=1 if step is None else step.value)
+        return Real(float(numbers[0]), float(numbers[1]), log=logarithmic)
+    except (ValueError, OverflowError) as error:
+        raise at.error(str(error), given.line) from error
+
+
+def _alternatives(options: list[Located], at: _At) -> Alternatives:
+    plain = [option.plain() for option in options]
+    for number, option in enumerate(plain):
+        if any(_same(option, other) for other in plain[:number]):
+            raise at.error(f"the option {_short(_text(option))} is given twice", options[number].line)
+    try:
+        choice = Choice(labels(plain))
+    except ValueError as error:
+        raise at.error(str(error)) from error
+    parts = tuple(
+        read_part(option, at.where, f"{at.path}[{label}]") for option, label in zip(options, choice.labels, strict=True)
+    )
+    return Alternatives(choice, parts, at.line)
+
+
+def _members(members: list[Located], entries: dict[str, Located], at: _At) -> Members:
+    seen: set[str] = set()
+    for member in members:
+        if isinstance(member.value, (list, dict, bool)) or member.value is None:
+            raise at.error(f"members must be texts or numbers, got {_short(_text(member.plain()))}", member.line)
+        if str(member.value) in seen:
+            raise at.error(f"the member {_short(_text(member.value))} is given twice", member.line)
+        seen.add(str(member.value))
+    if len(members) > MOST_MEMBERS:
+        raise at.error(f"a subset has at most {MOST_MEMBERS} members, got {len(members)}")
+    least = entries.get("min")
+    minimum = 0 if least is None else least.plain()
+    if isinstance(minimum, bool) or not isinstance(minimum, int) or not 0 <= minimum <= len(members):
+        raise at.error(f"min must be a whole number from 0 to {len(members)}, got {_short(_text(minimum))}")
+    return Members(tuple(member.value for member in members), minimum, at.line)
+
+
+def labels(options: Sequence[Any]) -> tuple[Value, ...]:
+    """A readable, unique name for every option: scalars as they are, mappings by what tells them from the others."""
+    found = [_label(option, options) for option in options]
+    return tuple(
+        label if found.count(label) == 1 else f"{_cut(str(label), LONGEST_LABEL - 6)} #{number}"
+        for number, label in enumerate(found, start=1)
+    )
+
+
+def _label(option: Any, options: Sequence[Any]) -> Value:
+    if option is None:
+        return "null"
+    if isinstance(option, (bool, int, float)):
+        return option
+    if isinstance(option, str):
+        return _cut(option, LONGEST_LABEL)
+    if isinstance(option, list):
+        return _cut(_text(option), LONGEST_LABEL)
+    for key in ("mixer", "kind", *DOMAINS):
+        name = key if key in DOMAINS and key in option else option.get(key)
+        if isinstance(name, str) and [_name(other, key) for other in options].count(name) == 1:
+            return _cut(name, LONGEST_LABEL)
+    mappings = [other for other in options if isinstance(other, dict)]
+    telling = {key: value for key, value in option.items() if any(other.get(key) != value for other in mappings)}
+    said = ", ".join(f"{key}: {_text(value)}" for key, value in (telling or option).items())
+    return _cut(said, LONGEST_LABEL) or "{}"
+
+
+def _name(option: Any, key: str) -> Any:
+    """What an option is called by one of its keys; a bare text names its kind."""
+    if isinstance(option, dict):
+        return key if key in DOMAINS and key in option else option.get(key)
+    return option
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal to a sampler: 1 is 1.0 and true, but [1] is not [true]."""
+    scalars = not isinstance(one, (list, dict)) and not isinstance(other, (list, dict))
+    return one == other if scalars else _text(one) == _text(other)
+
+
+def _text(value: Any) -> str:
+    """As YAML's flow style writes it, more or less."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_text(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _kind(value: Any) -> str:
+    return "a mapping" if isinstance(value, dict) else _short(_text(value))
+
+
+def _cut(text: str, length: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 3] + "..."
+
+
+def _short(text: str) -> str:
+    return repr(_cut(text, 60))
