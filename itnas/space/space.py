@@ -24,7 +24,7 @@ from itnas.space.read import read_part
 from itnas.space.rows import Row, rows
 from itnas.space.schema import schema
 from itnas.space.source import Located, locate, read_source
-from itnas.space.tree import Alternatives, Fields, Fixed, Guide, Names, Part, named, walk
+from itnas.space.tree import Alternatives, Fields, Fixed, Guide, Names, Part, domains_of, named, walk
 
 _NAME = re.compile(r"\w[\w .+-]{0,63}")
 _ABOUT = ("summary", "constraints")
@@ -102,6 +102,10 @@ class Space:
     def distributions(self, parameters: Mapping[str, Value]) -> dict[str, Domain]:
         """The domains that were met on the way to these parameters."""
         return record(self.root, self.names, _Stored(self._fitting(parameters))).domains
+
+    def domains(self) -> dict[str, Domain]:
+        """All parameters of all branches, in document order."""
+        return domains_of(self.root, self.names)
 
     def _fitting(self, parameters: Mapping[str, Value]) -> Mapping[str, Value]:
         """Refuse parameters that this space would not ask for."""

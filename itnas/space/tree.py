@@ -148,19 +148,25 @@ def places(part: Part, path: str = "", branch: str = "") -> Iterator[Place]:
                 yield from places(option, *part.named(number, path, branch))
 
 
-def named(root: Part) -> Names:
-    """Names of all parameters. Branches share a name where they share path and domain; otherwise it says the branch."""
-    domains: dict[str, set[Domain]] = {}
-    found: list[tuple[str, str]] = []
+def _parameters(root: Part) -> Iterator[tuple[str, str, Domain]]:
+    """Path, branch and domain of every parameter; a subset has one for each member."""
     for place in places(root):
         part = place.part
         if isinstance(part, Members):
-            rows = list(zip(part.names(place.path), part.names(place.branch), strict=True))
-            domain: Domain = TOGGLE
+            for path, branch in zip(part.names(place.path), part.names(place.branch), strict=True):
+                yield path, branch, TOGGLE
         else:
-            rows = [(place.path, place.branch)]
-            domain = part.choice if isinstance(part, Alternatives) else part.domain
-        for path, branch in rows:
-            domains.setdefault(path, set()).add(domain)
-            found.append((path, branch))
-    return {branch: path if len(domains[path]) == 1 else branch for path, branch in found}
+            yield place.path, place.branch, part.choice if isinstance(part, Alternatives) else part.domain
+
+
+def named(root: Part) -> Names:
+    """Names of all parameters. Branches share a name where they share path and domain; otherwise it says the branch."""
+    domains: dict[str, set[Domain]] = {}
+    for path, _, domain in _parameters(root):
+        domains.setdefault(path, set()).add(domain)
+    return {branch: path if len(domains[path]) == 1 else branch for path, branch, _ in _parameters(root)}
+
+
+def domains_of(root: Part, names: Names) -> dict[str, Domain]:
+    """The domain of every parameter, by name."""
+    return {names[branch]: domain for _, branch, domain in _parameters(root)}

@@ -1,4 +1,4 @@
-"""Ray Tune driven by our driver: it proposes through the Searcher, prunes through the Scheduler, records in a Callback."""
+"""Ray Tune driven by our driver: proposals through the Searcher, pruning through the Scheduler, records in a Callback."""
 
 from __future__ import annotations
 

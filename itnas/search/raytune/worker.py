@@ -58,4 +58,3 @@ class JobTrainable(Trainable):  # type: ignore[misc]
 
     def cleanup(self) -> None:
         faulthandler.cancel_dump_traceback_later()
-

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from itnas.space import Space
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from itnas.search.samplers.base import register
+from itnas.search.samplers.whole import Whole
+from itnas.space import Space
 
 POPULATION = 30  # the youngest complete trials
 TOURNAMENT = 10
@@ -20,45 +20,27 @@ STARTUP = 10  # random ones before the first child
 CROSSED = 0.2  # share of children with two parents
 
 
-class Evolution(BaseSampler):
-    """A sampler for one proposal: the child is made before the first parameter is asked for."""
+class Evolution(Whole):
+    """Breeds on the space's own terms: a mutation stays inside, whatever branches it opens."""
 
-    def __init__(self, space: Space, seed: int) -> None:
-        self.space, self.rng = space, np.random.default_rng(seed)
-        self.child: dict[str, Any] = {}
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return {}
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+    def draw(self, study: Study) -> Mapping[str, Any]:
         living = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))[-POPULATION:]
         if len(living) < STARTUP:
-            self.child = dict(self.space.sample(self.rng))
-            return
+            return self.space.sample(self.rng)
         parent = self._winner(living, study.directions)
         if self.rng.random() < CROSSED:
-            other = self._winner(living, study.directions)
-            parent = dict(self.space.cross(parent, other, self.rng))
-        self.child = dict(self.space.mutate(parent, self.rng))
+            parent = self.space.cross(parent, self._winner(living, study.directions), self.rng)
+        return self.space.mutate(parent, self.rng)
 
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self.child[param_name]
-
-    def _winner(self, living: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> dict[str, Any]:
+    def _winner(self, living: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> Mapping[str, Any]:
         """The parameters of the best of a few; of several objectives, one that none of them dominates."""
         places = self.rng.choice(len(living), size=min(TOURNAMENT, len(living)), replace=False)
         signs = np.array([1.0 if each == StudyDirection.MAXIMIZE else -1.0 for each in directions])
         values = np.array([living[place].values for place in places]) * signs
         beaten = [bool(((values >= own).all(1) & (values > own).any(1)).any()) for own in values]
         best = [place for place, lost in zip(places, beaten, strict=True) if not lost]
-        return living[int(self.rng.choice(best))].params
+        found: Mapping[str, Any] = living[int(self.rng.choice(best))].params
+        return found
 
 
 @register("evolution", "regularised evolution: mutations of the best among the youngest")

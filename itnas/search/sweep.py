@@ -1,0 +1,210 @@
+"""A sweep from its start to its end, however often it is interrupted in between."""
+
+from __future__ import annotations
+
+import math
+import platform
+import re
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from itnas.registry import check_choice
+from itnas.search.driver import Driver, OnChange
+from itnas.search.inline import run_inline
+from itnas.search.job import Job
+from itnas.search.proposer import Event, Proposer
+from itnas.search.record import Recorder
+from itnas.search.samplers import sampler_kind
+from itnas.search.settings import SweepSettings
+from itnas.space import Space
+from itnas.store import RunError, RunLock, RunReader, RunWriter
+from itnas.tasks import find
+from itnas.version import __version__
+
+ENGINES = ("ray", "inline")
+Engine = Literal["ray", "inline"]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a sweep runs on. It shapes no result."""
+
+    engine: str = "ray"
+    address: str | None = None
+    slots: int | None = None
+    hours: float | None = None
+    ray_logs: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("engine", self.engine, ENGINES)
+        if self.engine == "inline" and self.address is not None:
+            raise ValueError("--address joins a Ray cluster, which --engine inline does not use: leave one of them out")
+        if self.engine == "inline" and self.slots not in (None, 1):
+            raise ValueError("--engine inline runs one trial at a time: leave --slots out, or use --engine ray")
+        if self.slots is not None and self.slots < 1:
+            raise ValueError(f"slots must be at least 1, got {self.slots}")
+        if self.hours is not None and not 0 < self.hours < math.inf:
+            raise ValueError(f"hours must be positive, got {self.hours}")
+
+
+class Sweep:
+    """A run opened to be driven: nobody else can drive it meanwhile."""
+
+    def __init__(self, folder: Path, lock: RunLock, writer: RunWriter) -> None:
+        self.folder, self.lock, self.writer = folder, lock, writer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.writer.__exit__(kind, error, trace)
+        self.lock.__exit__(kind, error, trace)
+
+    @classmethod
+    def create(cls, folder: Path, space: Space, settings: SweepSettings) -> Self:
+        """A new run. The folder must not hold anything yet."""
+        check_settings(settings)
+        folder = folder.resolve()
+        if folder.exists() and not folder.is_dir():
+            raise RunError(f"{folder} is a file: name a folder")
+        if folder.is_dir() and any(path.name != "driver.lock" for path in folder.iterdir()):
+            raise RunError(f"{folder} is not empty: go on with `itnas resume {folder}`, or name another with --run")
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            lock = stack.enter_context(RunLock(folder))
+            writer = stack.enter_context(RunWriter(folder, new=True))
+            with writer.transaction(durable=True):
+                writer.set("space", {"name": space.name, "text": space.text})
+                writer.set("settings", settings.to_dict())
+                writer.set("created", time.time())
+                writer.set("state", "created")
+                writer.set("versions", versions())
+                writer.event("settings", None, None, settings.to_dict())
+            stack.pop_all()
+        return cls(folder, lock, writer)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """A run that is there, to go on with."""
+        folder = folder.resolve()
+        RunReader(folder)  # says what is wrong with the folder
+        with ExitStack() as stack:
+            lock = stack.enter_context(RunLock(folder))
+            writer = stack.enter_context(RunWriter(folder))
+            stack.pop_all()
+        return cls(folder, lock, writer)
+
+    def extend(self, **changes: Any) -> None:
+        """More trials, more tasks, another sampler: from here on."""
+        settings = self.settings.changed(**changes)
+        if settings == self.settings:
+            return
+        check_settings(settings)
+        with self.writer.transaction(durable=True):
+            self.writer.set("settings", settings.to_dict())
+            self.writer.event("settings", None, None, settings.to_dict())
+
+    @property
+    def settings(self) -> SweepSettings:
+        return SweepSettings.from_dict(self._value("settings"), f"{self.folder}")
+
+    @property
+    def space(self) -> Space:
+        stored = self._value("space")
+        return Space.parse(stored["text"], stored["name"])
+
+    def run(
+        self, means: Means, *, stop: Callable[[], bool] = lambda: False, on_change: OnChange = lambda _what, _job: None
+    ) -> str:
+        """Go on until all is done (`ended`), the time is up (`late`), or somebody asks to stop (`interrupted`)."""
+        proposer = Proposer(self.space, self._first_settings())
+        for event in self._events():
+            proposer.restore(event)
+        deadline = math.inf if means.hours is None else time.monotonic() + 3600 * means.hours
+        driver = Driver(Recorder(self.writer), proposer, deadline=deadline, stop=stop, on_change=on_change)
+        self._state("running", means)
+        started, state = time.monotonic(), "interrupted"
+        try:
+            driver.adopt()
+            _execute(driver, means)
+            if driver.finished:
+                state = "late" if driver.late and proposer.wanting() else "ended"
+        finally:
+            seconds = self._value("seconds", 0.0) + time.monotonic() - started
+            with self.writer.transaction(durable=True):
+                self.writer.set("state", state)
+                self.writer.set("seconds", seconds)
+        if state == "ended":
+            self.writer.settle()
+        return state
+
+    def _first_settings(self) -> SweepSettings:
+        """Those that the log begins with; later ones follow in it."""
+        return SweepSettings.from_dict(next(iter(self._events())).data, str(self.folder))
+
+    def _events(self) -> list[Event]:
+        return [Event(row["kind"], row["task"], row["trial"], row["data"]) for row in RunReader(self.folder).events()]
+
+    def _state(self, state: str, means: Means) -> None:
+        with self.writer.transaction():
+            self.writer.set("state", state)
+            self.writer.set("means", {"engine": means.engine, "address": means.address, "slots": means.slots})
+            self.writer.set("versions", versions())
+
+    def _value(self, key: str, default: Any = None) -> Any:
+        import json
+
+        found = self.writer.rows("SELECT value FROM sweep WHERE key = ?", key)
+        return json.loads(found[0]["value"]) if found else default
+
+
+def _execute(driver: Driver, means: Means) -> None:
+    if means.engine == "inline":
+        run_inline(driver)
+        return
+    from itnas.search.raytune import run_on_ray
+
+    tasks = {label: type(find(label)) for label in driver.settings.tasks}
+    users = {label.partition("/")[0]: kind for label, kind in tasks.items() if ":" in label}
+    run_on_ray(driver, address=means.address, slots=means.slots, tasks=users, logs=means.ray_logs)
+
+
+def check_settings(settings: SweepSettings) -> None:
+    """Refuse what could not run."""
+    if not settings.tasks:
+        raise ValueError("a sweep needs a task: name one with --task, see `itnas tasks`")
+    sampler_kind(settings.sampler)
+    for label in settings.tasks:
+        task = find(label)
+        if settings.length is not None:
+            task.check_length(settings.length)
+
+
+def default_folder(space: Space, settings: SweepSettings) -> Path:
+    """A new folder under runs/ that says what it holds."""
+    tasks = "-".join(re.sub(r"[^A-Za-z0-9=.]+", "_", task) for task in settings.tasks[:2])
+    more = f"-and-{len(settings.tasks) - 2}-more" if len(settings.tasks) > 2 else ""
+    base = f"{space.name}-{tasks}{more}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, number = Path("runs") / base, 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{base}-{number}"
+    return folder
+
+
+def versions() -> dict[str, str]:
+    """What else a sweep's results depend on."""
+    packages = {name: version(name) for name in ("torch", "numpy", "optuna", "ray")}
+    return {"itnas": __version__, "python": platform.python_version(), "machine": platform.machine()} | packages
+
+
+def describe_job(job: Job) -> str:
+    return f"trial {job.trial}" if job.phase == "search" else f"confirmation of trial {job.trial}"
