@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from itnas.version import __version__
 
 if TYPE_CHECKING:
-    from itnas import recover
+    from itnas import recover, search
     from itnas.behaviour import explain
     from itnas.entry import build, task, train
     from itnas.genome import Genome
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         Set,
         Window,
     )
+    from itnas.run import Run
+    from itnas.space import Space
 
 __all__ = [
     "Cloud",
@@ -43,30 +45,36 @@ __all__ = [
     "IntegralTransform",
     "MLPKernel",
     "MonteCarlo",
+    "Run",
     "Sequence",
     "Set",
+    "Space",
     "Window",
     "__version__",
     "build",
     "explain",
     "recover",
+    "search",
     "task",
     "train",
 ]
 
 _ELSEWHERE = {
     "Genome": "itnas.genome",
+    "Run": "itnas.run",
+    "Space": "itnas.space",
     "build": "itnas.entry",
     "explain": "itnas.behaviour",
     "task": "itnas.entry",
     "train": "itnas.entry",
 }
-_HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", "recover")} | _ELSEWHERE
+_PACKAGES = ("recover", "search")  # `itnas.search` can also be called
+_HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", *_PACKAGES)} | _ELSEWHERE
 
 
 def __getattr__(name: str) -> Any:
-    if name == "recover":
-        return import_module("itnas.recover")
+    if name in _PACKAGES:
+        return import_module(f"itnas.{name}")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'itnas' has no attribute {name!r}")

@@ -16,6 +16,8 @@ from scipy.stats import fisher_exact
 
 from itnas.behaviour.fidelity import Z95
 
+ANYWHERE = -1  # in place of a layer's number: some layer of the network, whichever
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -57,7 +59,25 @@ def agreements(observed: Iterable[Observed]) -> list[Agreement]:
     layers: dict[int, list[Observed]] = defaultdict(list)
     for each in observed:
         layers[each.layer].append(each)
-    raw = [(_agreement(layer, own), _chance(own)) for layer, own in sorted(layers.items())]
+    raw = []
+    for layer, own in sorted(layers.items()):
+        family = Counter(each.family for each in own).most_common(1)[0][0]
+        chance = _chance(own, family)
+        # Of the names that there are, any might have been the commonest.
+        names = {each.family for each in own} | set(_untrained(own))
+        raw.append((_agreement(layer, own, family), None if chance is None else min(1.0, chance * len(names))))
+    return _corrected(raw)
+
+
+def agreement_on(families: Iterable[str], observed: Mapping[str, Sequence[Observed]]) -> list[Agreement]:
+    """One per family, whether it is the commonest or not. `observed`: for each family, what is told of it; a network
+    that does not show it may be called anything else."""
+    raw = [(_agreement(ANYWHERE, observed[family], family), _chance(observed[family], family)) for family in families]
+    return _corrected(raw)
+
+
+def _corrected(raw: Sequence[tuple[Agreement, float | None]]) -> list[Agreement]:
+    """With p values corrected for their number."""
     corrected = holm([p for _, p in raw if p is not None])
     found = []
     for agreement, p in raw:
@@ -66,8 +86,8 @@ def agreements(observed: Iterable[Observed]) -> list[Agreement]:
     return found
 
 
-def _agreement(layer: int, observed: Sequence[Observed]) -> Agreement:
-    family, count = Counter(each.family for each in observed).most_common(1)[0]
+def _agreement(layer: int, observed: Sequence[Observed], family: str) -> Agreement:
+    count = sum(each.family == family for each in observed)
     hits = _by_genome(observed, family)
     networks = len(observed)
     effective = networks / design_effect(hits)
@@ -94,18 +114,16 @@ def _untrained(observed: Sequence[Observed]) -> list[str]:
     return [family for families in by_genome.values() for family in families]
 
 
-def _chance(observed: Sequence[Observed]) -> float | None:
+def _chance(observed: Sequence[Observed], family: str) -> float | None:
     """Fisher's exact test of trained against untrained, both in effective numbers."""
     untrained = _untrained(observed)
     if not untrained:
         return None
-    family, count = Counter(each.family for each in observed).most_common(1)[0]
+    count = sum(each.family == family for each in observed)
     effect = design_effect(_by_genome(observed, family))
     trained = round(count / effect), round((len(observed) - count) / effect)
     hits = sum(each == family for each in untrained)
-    p = float(fisher_exact(np.array([trained, (hits, len(untrained) - hits)]), alternative="greater").pvalue)
-    # Of the names that there are, any might have been the commonest.
-    return min(1.0, p * len({each.family for each in observed} | set(untrained)))
+    return float(fisher_exact(np.array([trained, (hits, len(untrained) - hits)]), alternative="greater").pvalue)
 
 
 def design_effect(hits: Mapping[str, Sequence[bool]]) -> float:

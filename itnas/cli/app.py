@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench, explain, tasks, train
+from itnas.cli import bench, explain, export, findings, replay, runs, search, tasks, train
 from itnas.cli.command import Command
 
 app = typer.Typer(
@@ -18,7 +18,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train.train, explain.explain, tasks.tasks):
+COMMANDS = (
+    search.search,
+    search.resume,
+    findings.status,
+    findings.trials,
+    findings.findings,
+    runs.runs,
+    runs.stop,
+    replay.replay,
+    export.export,
+    train.train,
+    explain.explain,
+    tasks.tasks,
+)
+for command in COMMANDS:
     app.command(cls=Command)(command)
 app.add_typer(bench.app, name="bench")
 

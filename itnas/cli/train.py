@@ -11,7 +11,7 @@ import typer
 
 from itnas.cli.listing import cell_text, check_suffix
 from itnas.cli.progress import training_progress
-from itnas.cli.signals import stop_request
+from itnas.signals import stop_request
 
 PICTURES = ("html", "png", "svg")
 

@@ -19,7 +19,11 @@ from itnas.search.proposer import Proposer
 from itnas.search.record import Recorder
 from itnas.search.settings import SweepSettings
 
-OnChange = Callable[[str, Job | None], None]
+OnChange = Callable[[str, Job, Message | None], None]
+
+
+def ignore(_what: str, _job: Job, _message: Message | None) -> None:
+    """Nobody wants to know."""
 
 
 class Driver:
@@ -32,7 +36,7 @@ class Driver:
         *,
         deadline: float = math.inf,
         stop: Callable[[], bool] = lambda: False,
-        on_change: OnChange = lambda _what, _job: None,
+        on_change: OnChange = ignore,
     ) -> None:
         self.recorder, self.proposer, self.deadline, self.stop = recorder, proposer, deadline, stop
         self.on_change = on_change
@@ -74,7 +78,7 @@ class Driver:
         job = self._again() or self._new_trial() or self._confirmation()
         if job is not None:
             self.running[job.trial, job.phase] = job
-            self.on_change("started", job)
+            self.on_change("started", job, None)
         return job
 
     def take(self, job: Job, message: Message) -> bool:
@@ -102,13 +106,13 @@ class Driver:
         self._over(job)
         self.recorder.note("lost", job, reason)
         self.again.append(replace(job, attempt=job.attempt + 1))
-        self.on_change("lost", job)
+        self.on_change("lost", job, None)
 
     def release(self, job: Job) -> None:
         """A job that was asked to stop: this attempt does not count against it."""
         self._over(job)
         self.recorder.release(job)
-        self.on_change("released", job)
+        self.on_change("released", job, None)
 
     def _again(self) -> Job | None:
         if not self.again:
@@ -160,17 +164,17 @@ class Driver:
         """The last rung is the trial's end: there is nothing left to stop."""
         if job.phase == "confirm" or rung.rung >= len(job.rungs):
             self.recorder.rung(job, rung, None)
-            self.on_change("rung", job)
+            self.on_change("rung", job, rung)
             return False
         event, stop = self.proposer.report(job.trial, rung.rung, rung.score)
         if not stop:
             self.recorder.rung(job, rung, event)
-            self.on_change("rung", job)
+            self.on_change("rung", job, rung)
             return False
         told = self.proposer.tell(job.trial, None)
         self._over(job)
         self.recorder.prune(job, rung, [event, told], self.workers.get((job.trial, job.phase)))
-        self.on_change("pruned", job)
+        self.on_change("pruned", job, rung)
         return True
 
     def _complete(self, job: Job, outcome: Outcome) -> None:
@@ -186,13 +190,13 @@ class Driver:
             best.append(score)
             best.sort(reverse=True)
             self.recorder.complete(job, outcome, event, worker, self.settings)
-        self.on_change("complete", job)
+        self.on_change("complete", job, outcome)
 
     def _fail(self, job: Job, failure: Failure) -> None:
         self._over(job)
         event = None if job.phase == "confirm" else self.proposer.tell(job.trial, None)
         self.recorder.fail(job, failure, event, self.workers.get((job.trial, job.phase)))
-        self.on_change("failed", job)
+        self.on_change("failed", job, failure)
 
     def _over(self, job: Job) -> None:
         self.running.pop((job.trial, job.phase), None)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from itnas.space import Space
 
 from itnas.genome import Genome
 from itnas.models.specialists import specialist
 from itnas.search.pruning import Shadow
 from itnas.search.settings import SweepSettings
 from itnas.search.study import Asked, TaskStudy, as_asked
+from itnas.space import Space
 from itnas.tasks import find
 
 TRIES = 12  # proposals of known genomes in a row before something else is done

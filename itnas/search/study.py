@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-from itnas.space import Choice, Domain, Integer, Space
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from itnas.search.samplers.base import make_sampler, sampler_kind
+from itnas.space import Choice, Domain, Integer, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -33,7 +34,7 @@ class TaskStudy:
 
     def __init__(self, space: Space, task: str, seed: int, objectives: Sequence[str]) -> None:
         self.space, self.task, self.seed = space, task, seed
-        directions = ["maximize", *["minimize"] * (len(objectives) - 1)]
+        directions = directions_of(len(objectives))
         self.study = optuna.create_study(directions=directions)
         self.count = 0
 
@@ -57,7 +58,7 @@ class TaskStudy:
     def restore(self, asked: Asked) -> None:
         """A proposal that was made before: nobody is asked."""
         domains = self.space.domains()
-        distributions = {name: _distribution(domains[name]) for name in asked.parameters}
+        distributions = {name: distribution(domains[name]) for name in asked.parameters}
         self.study.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
@@ -96,6 +97,11 @@ class TaskStudy:
         return dict(self.study._storage.get_study_system_attrs(self.study._study_id))
 
 
+def directions_of(objectives: int) -> list[StudyDirection]:
+    """Scores are to be large, costs small."""
+    return [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * (objectives - 1)]
+
+
 def seed_of(*key: object) -> int:
     """A seed that depends on `key` alone."""
     digest = hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()
@@ -110,7 +116,7 @@ def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Any:
     return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
 
 
-def _distribution(domain: Domain) -> BaseDistribution:
+def distribution(domain: Domain) -> BaseDistribution:
     if isinstance(domain, Choice):
         return CategoricalDistribution(domain.labels)
     if isinstance(domain, Integer):

@@ -15,13 +15,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from itnas.registry import check_choice
-from itnas.search.driver import Driver, OnChange
+from itnas.search.driver import Driver, OnChange, ignore
 from itnas.search.inline import run_inline
-from itnas.search.job import Job
 from itnas.search.proposer import Event, Proposer
 from itnas.search.record import Recorder
 from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
+from itnas.search.tensorboard import logged
 from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
 from itnas.tasks import find
@@ -40,6 +40,7 @@ class Means:
     slots: int | None = None
     hours: float | None = None
     ray_logs: Path | None = None
+    tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
         check_choice("engine", self.engine, ENGINES)
@@ -121,15 +122,14 @@ class Sweep:
         stored = self._value("space")
         return Space.parse(stored["text"], stored["name"])
 
-    def run(
-        self, means: Means, *, stop: Callable[[], bool] = lambda: False, on_change: OnChange = lambda _what, _job: None
-    ) -> str:
+    def run(self, means: Means, *, stop: Callable[[], bool] = lambda: False, on_change: OnChange = ignore) -> str:
         """Go on until all is done (`ended`), the time is up (`late`), or somebody asks to stop (`interrupted`)."""
         proposer = Proposer(self.space, self._first_settings())
         for event in self._events():
             proposer.restore(event)
         deadline = math.inf if means.hours is None else time.monotonic() + 3600 * means.hours
-        driver = Driver(Recorder(self.writer), proposer, deadline=deadline, stop=stop, on_change=on_change)
+        told = on_change if means.tensorboard is None else logged(means.tensorboard, on_change)
+        driver = Driver(Recorder(self.writer), proposer, deadline=deadline, stop=stop, on_change=told)
         self._state("running", means)
         started, state = time.monotonic(), "interrupted"
         try:
@@ -156,6 +156,7 @@ class Sweep:
     def _state(self, state: str, means: Means) -> None:
         with self.writer.transaction():
             self.writer.set("state", state)
+            self.writer.set("session", time.time())
             self.writer.set("means", {"engine": means.engine, "address": means.address, "slots": means.slots})
             self.writer.set("versions", versions())
 
@@ -164,6 +165,11 @@ class Sweep:
 
         found = self.writer.rows("SELECT value FROM sweep WHERE key = ?", key)
         return json.loads(found[0]["value"]) if found else default
+
+
+def events_of(reader: RunReader) -> list[Event]:
+    """A run's log in its order."""
+    return [Event(row["kind"], row["task"], row["trial"], row["data"]) for row in reader.events()]
 
 
 def _execute(driver: Driver, means: Means) -> None:
@@ -204,7 +210,3 @@ def versions() -> dict[str, str]:
     """What else a sweep's results depend on."""
     packages = {name: version(name) for name in ("torch", "numpy", "optuna", "ray")}
     return {"itnas": __version__, "python": platform.python_version(), "machine": platform.machine()} | packages
-
-
-def describe_job(job: Job) -> str:
-    return f"trial {job.trial}" if job.phase == "search" else f"confirmation of trial {job.trial}"

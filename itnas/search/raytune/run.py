@@ -1,4 +1,4 @@
-"""Ray Tune driven by our driver: proposals through the Searcher, pruning through the Scheduler, records in a Callback."""
+"""Ray Tune driven by our driver: proposals by the Searcher, pruning by the Scheduler, records by a Callback."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ class _Link:
         stop = False
         for message in messages:
             job = self.jobs.get(trial_id)
-            if job is not None and self.guarded(lambda job=job, message=message: self.driver.take(job, message)):
+            if job is not None and self.guarded(partial(self.driver.take, job, message)):
                 stop = True
         if stop:
             self.jobs.pop(trial_id, None)
@@ -134,7 +135,7 @@ class _Unpickled:
         return {}
 
 
-class _Proposals(_Unpickled, Searcher):  # type: ignore[misc]
+class _Proposals(_Unpickled, Searcher):
     """Suggests the driver's next job."""
 
     def __init__(self, link: _Link) -> None:
@@ -154,11 +155,11 @@ class _Proposals(_Unpickled, Searcher):  # type: ignore[misc]
         """Nothing."""
 
 
-class _Pruning(_Unpickled, FIFOScheduler):  # type: ignore[misc]
+class _Pruning(_Unpickled, FIFOScheduler):
     """Passes rungs on, and stops whom the driver wants stopped. Trials start in the order of their proposals."""
 
     def __init__(self, link: _Link) -> None:
-        FIFOScheduler.__init__(self)
+        FIFOScheduler.__init__(self)  # type: ignore[no-untyped-call]
         _Unpickled.__init__(self, link)
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
@@ -170,7 +171,7 @@ class _Pruning(_Unpickled, FIFOScheduler):  # type: ignore[misc]
         return None
 
 
-class _Recording(_Unpickled, tune.Callback):  # type: ignore[misc]
+class _Recording(_Unpickled, tune.Callback):
     """Takes the last messages of a trial, and its arrays out of what Tune keeps and writes."""
 
     def on_trial_result(
@@ -188,7 +189,7 @@ class _Recording(_Unpickled, tune.Callback):  # type: ignore[misc]
         self.link.lost(trial.trial_id, f"its process or its node was lost{said}")
 
 
-class _StopOnDemand(_Unpickled, tune.Stopper):  # type: ignore[misc]
+class _StopOnDemand(_Unpickled, tune.Stopper):
     """Ends the experiment when somebody asked for that, or when something failed that is no trial's fault."""
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = re.compile(r"itnas-ray-(\d+)-")
 STALE_SECONDS = 300.0  # the helpers of a killed Ray linger for a while
@@ -55,7 +56,8 @@ def ray_session(address: str | None, *, cpus: int | None = None, logs: Path | No
 
         _start(address, folder, cpus)
         try:
-            nodes = tuple(dict(node["Resources"]) for node in ray.nodes() if node["Alive"])
+            found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+            nodes = tuple(dict(node["Resources"]) for node in found if node["Alive"])
             yield Session(folder, nodes)
         finally:
             with _silent():

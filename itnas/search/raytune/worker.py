@@ -14,7 +14,7 @@ from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 MESSAGES = "messages"  # where a result holds them
 
 
-class JobTrainable(Trainable):  # type: ignore[misc]
+class JobTrainable(Trainable):
     """`config`: the job as JSON, the threads it may use, and the users' tasks that its name may need."""
 
     def setup(self, config: dict[str, Any]) -> None:

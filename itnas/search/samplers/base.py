@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 
-from itnas.space import Space
 from optuna.samplers import BaseSampler
 
 from itnas.registry import Registry
+from itnas.space import Space
 
 Make = Callable[[Space, int, int], BaseSampler]  # space, seed, number of objectives
 

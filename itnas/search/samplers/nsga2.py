@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itnas.space import Space
 from optuna.samplers import BaseSampler, NSGAIISampler
 
 from itnas.search.samplers.base import register
+from itnas.space import Space
 
 POPULATION = 20  # sweeps have a hundred trials, not ten thousand
 

@@ -6,10 +6,10 @@ those of branches not taken are noise, and `tpe-independent` each parameter by i
 
 from __future__ import annotations
 
-from itnas.space import Space
 from optuna.samplers import BaseSampler, TPESampler
 
 from itnas.search.samplers.base import register
+from itnas.space import Space
 
 STARTUP = 10  # proposals before the first estimate; those of the random arm and duplicates count
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,8 +21,12 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """While this context lasts, signals set the request instead of ending the process."""
+    """While this context lasts, signals set the request instead of ending the process. They reach the main thread
+    alone: elsewhere nothing changes."""
     request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if request.asked:

@@ -1,0 +1,133 @@
+"""How a sweep goes: a live picture in a terminal, a line per trial elsewhere, nothing when quiet. Always on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from itnas.store import RunReader
+from itnas.store.summary import summarise
+
+SHOWN_RUNNING = 8
+TOLD = ("complete", "pruned", "failed", "lost")
+OnChange = Callable[[str, Any, Any], None]
+
+
+@contextmanager
+def sweep_progress(reader: RunReader, *, quiet: bool) -> Iterator[OnChange]:
+    """What to call when something has changed in a run."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda _what, _job, _message: None
+    elif console.is_terminal:
+        # The picture is drawn from the run's own tables, like that of `itnas status` in another terminal.
+        with Live(
+            get_renderable=lambda: picture(summarise(reader)), console=console, refresh_per_second=2, transient=True
+        ):
+            yield lambda _what, _job, _message: None
+    else:
+        yield lambda what, job, _message: _print_line(console, reader, what, job)
+
+
+def picture(found: dict[str, Any]) -> RenderableType:
+    """A summary for people."""
+    parts: list[RenderableType] = [_head(found), _tasks(found["tasks"])]
+    if found["running"]:
+        parts.append(_running(found["running"]))
+    parts += [Text(_failed(row), style="red", overflow="ellipsis", no_wrap=True) for row in found["failures"][:3]]
+    return Group(*parts)
+
+
+def _failed(row: dict[str, Any]) -> str:
+    return f"trial {row['trial']} on {row['task']} failed: {row['reason']}"
+
+
+def _head(found: dict[str, Any]) -> Text:
+    text = Text()
+    text.append(found["run"], style="bold")
+    text.append(f"  space {found['space']}, {found['state']}")
+    text.append(f", {duration(found['seconds'])} spent")
+    if found["seconds_left"] is not None:
+        text.append(f", about {duration(found['seconds_left'])} left")
+    if found["driver"]:
+        text.append(f"; {found['driver']}", style="dim")
+    return text
+
+
+def _tasks(rows: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("task", overflow="fold")
+    table.add_column("", width=12)
+    for name in ("trials", "pruned", "failed", "confirmed"):
+        table.add_column(name, justify="right")
+    for name in ("best score (95 %)", "became", "best specialist"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["task"],
+            ProgressBar(total=max(row["asked"], 1), completed=row["ended"], width=12),
+            f"{row['ended']}/{row['asked']}",
+            str(row["pruned"]),
+            str(row["failed"]),
+            str(row["confirmed"]),
+            interval(row["score"], row["score_low"], row["score_high"]),
+            ", ".join(row["verdict"]),
+            "" if row["specialist"] is None else f"{row['specialist']} {row['specialist_score']:.4f}",
+        )
+    return table
+
+
+def _running(rows: list[dict[str, Any]]) -> Text:
+    shown = [
+        ("confirming " if row["phase"] == "confirm" else "")
+        + f"{row['trial']} ({row['name'] or row['origin']} on {row['task']}, rung {row['rung']})"
+        for row in rows[:SHOWN_RUNNING]
+    ]
+    more = f" and {len(rows) - SHOWN_RUNNING} more" if len(rows) > SHOWN_RUNNING else ""
+    return Text(f"running: {', '.join(shown)}{more}", style="cyan")
+
+
+def _print_line(console: Console, reader: RunReader, what: str, job: Any) -> None:
+    """A trial's end. A log file wants a line for that, and none for every rung."""
+    if what not in TOLD:
+        return
+    row = reader.trial(job.trial)
+    who = row["name"] or row["origin"]
+    (count,) = reader.rows(
+        "SELECT count(*) AS n FROM trials WHERE task = ? AND state IN ('complete', 'pruned', 'failed')", job.task
+    )
+    if job.phase == "confirm":
+        (row,) = reader.rows("SELECT * FROM confirmations WHERE trial = ?", job.trial)
+        text = f"{job.task}: confirmation of trial {job.trial} ({who}): "
+    else:
+        text = f"{job.task}: trial {job.trial} ({who}), {count['n']} ended: "
+    if row["state"] == "complete":
+        text += f"score {interval(row['score'], row['score_low'], row['score_high'])}"
+        if row.get("test_score") is not None:
+            text += f", test {interval(row['test_score'], row['test_low'], row['test_high'])}"
+    else:
+        text += "lost, tried again" if what == "lost" else f"{row['state']}: {row['reason']}"
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """`0.9876 (0.9801 to 0.9950)`."""
+    if value is None:
+        return ""
+    return f"{value:.4f}" if low is None or high is None else f"{value:.4f} ({low:.4f} to {high:.4f})"
+
+
+def duration(seconds: float) -> str:
+    """`2 h 05 min`, `3 min 20 s`, `12 s`."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,169 @@
+"""What a sweep concludes for each task: which family its networks became, how sure that is, and beside what."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from itnas.behaviour.agreement import ANYWHERE, Agreement, Observed, agreement_on, agreements
+
+Row = Mapping[str, Any]
+# What a task may be said to want. A layer that does nothing, or mixes nothing, says nothing of that kind.
+MECHANISMS = ("convolution", "attention", "recurrence", "local", "dense")
+NOT_SHOWN = "other"
+
+
+def findings(
+    tasks: Sequence[str], trials: Sequence[Row], confirmations: Sequence[Row], layers: Sequence[Row]
+) -> list[dict[str, Any]]:
+    """Rows for each task: first the families that some layer became, the commonest first; then layer by layer.
+
+    They rest on the confirmed networks, fresh seeds of the best genomes, specialists apart; before there are any, on
+    the networks that were examined while searching. Genomes are clusters.
+    """
+    return [row for task in tasks for row in _of_task(task, trials, confirmations, layers)]
+
+
+def _of_task(
+    task: str, trials: Sequence[Row], confirmations: Sequence[Row], layers: Sequence[Row]
+) -> list[dict[str, Any]]:
+    own = [row for row in trials if row["task"] == task]
+    basis, networks = _networks(task, layers)
+    about = {"task": task} | _scores(own, confirmations) | {"basis": basis}
+    told = [*_anywhere(networks), *_by_layer(networks)]
+    return [about | _told(each, networks) for each in told] or [about | _nothing()]
+
+
+def _networks(task: str, layers: Sequence[Row]) -> tuple[str | None, dict[tuple[int, int], list[Row]]]:
+    """The layers of each network that counts, by trial and replica."""
+    for basis, phase in (("confirmed", "confirm"), ("search", "search")):
+        networks: dict[tuple[int, int], list[Row]] = defaultdict(list)
+        for row in layers:
+            if (row["task"], row["phase"], row["head"]) == (task, phase, None) and row["origin"] != "specialist":
+                networks[row["trial"], row["replica"]].append(row)
+        if networks:
+            return basis, dict(networks)
+    return None, {}
+
+
+def _anywhere(networks: Mapping[tuple[int, int], Sequence[Row]]) -> list[Agreement]:
+    """Families that some layer of a network became and no untrained copy shows, the commonest first."""
+    shown = {key: {row["family"] for row in own if row.get("emerged") is not False} for key, own in networks.items()}
+    seen = [family for family in MECHANISMS if any(family in each for each in shown.values())]
+    observed = {
+        family: [
+            Observed(own[0]["genome"], ANYWHERE, family if family in shown[key] else NOT_SHOWN, _copies(own, family))
+            for key, own in networks.items()
+        ]
+        for family in seen
+    }
+    return sorted(agreement_on(seen, observed), key=lambda each: -each.share)
+
+
+def _copies(layers: Sequence[Row], family: str) -> tuple[str, ...]:
+    """For each untrained copy of a network, whether some layer shows the family."""
+    by_copy = zip(*(row.get("untrained") or [] for row in layers), strict=False)
+    return tuple(family if family in copy else NOT_SHOWN for copy in by_copy)
+
+
+def _by_layer(networks: Mapping[tuple[int, int], Sequence[Row]]) -> list[Agreement]:
+    return agreements(
+        Observed(row["genome"], row["layer"], row["family"], tuple(row.get("untrained") or ()))
+        for own in networks.values()
+        for row in own
+    )
+
+
+def _told(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -> dict[str, Any]:
+    emerged = {
+        key
+        for key, own in networks.items()
+        for row in own
+        if row["family"] == found.family and row.get("emerged") and found.layer in (ANYWHERE, row["layer"])
+    }
+    return {
+        "layer": None if found.layer == ANYWHERE else found.layer,
+        "family": found.family,
+        "share": found.share,
+        "low": found.low,
+        "high": found.high,
+        "count": found.count,
+        "networks": found.networks,
+        "genomes": found.genomes,
+        "emerged": len(emerged) / found.networks,
+        "null": found.null,
+        "p": found.p,
+        "sentence": found.sentence(),
+    }
+
+
+def _nothing() -> dict[str, Any]:
+    """No network has been examined."""
+    names = ("layer", "family", "share", "low", "high", "null", "p", "emerged")
+    counts = {"count": 0, "networks": 0, "genomes": 0}
+    return dict.fromkeys(names) | counts | {"sentence": "no network has been examined yet"}
+
+
+def _scores(trials: Sequence[Row], confirmations: Sequence[Row]) -> dict[str, Any]:
+    """The best genome and the best specialist, and how the search did beside chance proposals."""
+    complete = [row for row in trials if row["state"] == "complete"]
+    confirmed = {row["trial"]: row for row in confirmations if row["state"] == "complete"}
+    best = _best([row for row in complete if row["origin"] != "specialist"], confirmed)
+    special = _best([row for row in complete if row["origin"] == "specialist"], confirmed)
+    random, sampled, count = at_equal_count(trials)
+    return {
+        "trials": len(complete),
+        "best_trial": None if best is None else best["number"],
+        "score": None if best is None else best["score"],
+        "score_low": None if best is None else best["score_low"],
+        "score_high": None if best is None else best["score_high"],
+        "test_score": _confirmed(best, confirmed, "test_score"),
+        "test_low": _confirmed(best, confirmed, "test_low"),
+        "test_high": _confirmed(best, confirmed, "test_high"),
+        "specialist": None if special is None else special["name"],
+        "specialist_score": None if special is None else special["score"],
+        "specialist_test_score": _confirmed(special, confirmed, "test_score"),
+        "random_score": random,
+        "sampler_score": sampled,
+        "equal_trials": count,
+    }
+
+
+def _best(rows: Sequence[Row], confirmed: Mapping[int, Row]) -> Row | None:
+    """Of confirmed genomes the one that did best on fresh seeds; before there are any, by the search's own score. No
+    test score has a part in it."""
+    fresh = [row for row in rows if row["number"] in confirmed]
+    if fresh:
+        return max(fresh, key=lambda row: (confirmed[row["number"]]["score"], -row["parameters"]))
+    return max(rows, key=lambda row: (row["score"], -(row["parameters"] or 0)), default=None)
+
+
+def _confirmed(row: Row | None, confirmed: Mapping[int, Row], name: str) -> float | None:
+    return confirmed[row["number"]][name] if row is not None and row["number"] in confirmed else None
+
+
+def at_equal_count(trials: Sequence[Row]) -> tuple[float | None, float | None, int]:
+    """The best score of the random arm, that of as many of the sampler's proposals (the mean over all ways to pick
+    them), and how many that is. Trials that were stopped or failed count, as worse than any that ended."""
+    ended = [row for row in trials if row["state"] in ("complete", "pruned", "failed")]
+    random = [row["score"] for row in ended if row["origin"] == "random"]
+    sampled = [row["score"] for row in ended if row["origin"] == "sampler"]
+    count = min(len(random), len(sampled))
+    if not count:
+        return None, None, 0
+    return expected_best(random, count), expected_best(sampled, count), count
+
+
+def expected_best(scores: Iterable[float | None], count: int) -> float | None:
+    """The mean, over all `count` of the scores, of the best among them; None if it can be that none has a score."""
+    ranked = sorted((-math.inf if score is None else score for score in scores), reverse=True)
+    total, found, ways = len(ranked), 0.0, math.comb(len(ranked), count)
+    for place, score in enumerate(ranked):
+        chosen = math.comb(total - place - 1, count - 1) / ways  # the best of them is this one
+        if chosen > 0:
+            if score == -math.inf:
+                return None
+            found += chosen * score
+    return found

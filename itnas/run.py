@@ -1,0 +1,150 @@
+"""`itnas.Run`: what a sweep's folder holds, as tables. It can be read while the sweep runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from itnas.findings import findings
+from itnas.genome import Genome
+from itnas.store import RunError, RunReader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Run:
+    """A run folder, to be looked at."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.reader = RunReader(folder)
+        self.folder = self.reader.folder
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the sweep was asked to do."""
+        found: dict[str, Any] = self.reader.sweep()["settings"]
+        return found
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(self.settings["tasks"])
+
+    def trials(self, task: str | None = None) -> pd.DataFrame:
+        """One row per trial, running and failed ones included."""
+        return _frame(self.reader.trials(task))
+
+    def layers(self) -> pd.DataFrame:
+        """One row per layer, and per head below it, of every network that was cross-examined."""
+        return _frame(self.reader.layers())
+
+    def replicas(self) -> pd.DataFrame:
+        """One row per replica of every trial that was trained to its end."""
+        return _frame(self.reader.replicas())
+
+    def history(self) -> pd.DataFrame:
+        """One row per rung and replica."""
+        return _frame(self.reader.history())
+
+    def confirmations(self) -> pd.DataFrame:
+        """One row per genome that was trained again on fresh seeds."""
+        return _frame(self.reader.confirmations())
+
+    def findings(self) -> pd.DataFrame:
+        """What the sweep concludes for each task."""
+        return _frame(self.finding_rows())
+
+    def finding_rows(self) -> list[dict[str, Any]]:
+        reader = self.reader
+        return findings(self.tasks, reader.trials(), reader.confirmations(), reader.layers())
+
+    def best(self, task: str | None = None) -> Genome:
+        """The best genome of a task; the confirmed ones go before the others."""
+        return Genome.from_dict(self.reader.genome(self.reader.trial(self.best_trial(task))["genome"]))
+
+    def best_trial(self, task: str | None = None) -> int:
+        """The number of the trial whose genome is the best, specialists included."""
+        own = self._task(task)
+        complete = [row for row in self.reader.trials(own) if row["state"] == "complete"]
+        if not complete:
+            raise RunError(f"{self.folder}: no trial on {own} is complete yet")
+        confirmed = {row["trial"]: row["score"] for row in self.reader.confirmations() if row["state"] == "complete"}
+        fresh = [row for row in complete if row["number"] in confirmed]
+        if fresh:
+            return int(max(fresh, key=lambda row: (confirmed[row["number"]], -row["parameters"]))["number"])
+        return int(max(complete, key=lambda row: (row["score"], -row["parameters"]))["number"])
+
+    def pareto(self, task: str | None = None) -> pd.DataFrame:
+        """The complete trials of a task that no other beats in score and in cost at once, the best first."""
+        complete = [row for row in self.reader.trials(self._task(task)) if row["state"] == "complete"]
+        front, cheapest = [], float("inf")
+        for row in sorted(complete, key=lambda row: (-row["score"], row["cost"], row["number"])):
+            if row["cost"] < cheapest:
+                front.append(row)
+                cheapest = row["cost"]
+        return _frame(front)
+
+    def rung_correlations(self, task: str | None = None) -> pd.DataFrame:
+        """How far early scores can be trusted: the rank correlation between each rung's score and the final one, over
+        the trials that nothing could stop early (specialists and the random arm)."""
+        return _frame(_correlations(self.reader, self._task(task)))
+
+    def networks(self, trial: int) -> Path:
+        """The folder with a trial's networks: the confirmed ones, else those of the search."""
+        self.reader.trial(trial)
+        kept: dict[str, str] = {
+            row["phase"]: row["path"]
+            for row in self.reader.kept()
+            if row["trial"] == trial and row["what"] == "weights"
+        }
+        if not kept:
+            there = sorted({row["trial"] for row in self.reader.kept() if row["what"] == "weights"})
+            told = f"those of trials {', '.join(map(str, there))} were" if there else "none were"
+            raise RunError(f"{self.folder}: the networks of trial {trial} were not kept; {told}")
+        return self.folder / (kept.get("confirm") or kept["search"])
+
+    def _task(self, task: str | None) -> str:
+        if task is None and len(self.tasks) == 1:
+            return self.tasks[0]
+        if task not in self.tasks:
+            asked = "name a task" if task is None else f"no task {task!r}"
+            raise RunError(f"{self.folder}: {asked}: the run has {', '.join(self.tasks)}")
+        return task
+
+
+def _correlations(reader: RunReader, task: str) -> list[dict[str, Any]]:
+    from scipy.stats import spearmanr
+
+    rates = {
+        (row["trial"], row["replica"])
+        for row in reader.rows(
+            "SELECT replicas.trial, replica FROM replicas JOIN trials ON trials.number = replicas.trial "
+            "WHERE phase = 'search' AND replicas.learning_rate = trials.learning_rate"
+        )
+    }
+    final = {
+        row["number"]: row["score"]
+        for row in reader.trials(task)
+        if row["state"] == "complete" and row["origin"] in ("random", "specialist")
+    }
+    scores: dict[int, dict[int, list[float]]] = {}
+    for row in reader.history():
+        if row["phase"] == "search" and row["trial"] in final and (row["trial"], row["replica"]) in rates:
+            scores.setdefault(row["rung"], {}).setdefault(row["trial"], []).append(row["score"])
+    found = []
+    for rung, own in sorted(scores.items()):
+        early = [sum(each) / len(each) for each in own.values()]
+        late = [final[trial] for trial in own]
+        varied = len(own) > 2 and len(set(early)) > 1 and len(set(late)) > 1
+        rho = float(spearmanr(early, late).statistic) if varied else None
+        found.append({"task": task, "rung": rung, "trials": len(own), "correlation": rho})
+    return found
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)

@@ -1,0 +1,91 @@
+"""`--dry-run`: what a sweep would run, and about how long."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+
+from itnas.genome import Genome
+from itnas.models.specialists import specialist
+from itnas.search.settings import SweepSettings
+from itnas.search.sweep import Means
+from itnas.space import Space
+from itnas.tasks import find
+from itnas.training import Training, plan_for, recipe
+
+TIMED_STEPS = 3
+TIMED_GENOMES = 4
+
+
+def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, Any]:
+    """A few genomes are trained for a few steps on each task; what they take is what the others may take."""
+    slots = 1 if means.engine == "inline" else means.slots or os.cpu_count() or 1
+    rows = [_of_task(space, settings, task) for task in settings.tasks]
+    return {
+        "space": space.name,
+        "assignments": space.size(),
+        "slots": slots,
+        "tasks": rows,
+        "seconds": sum(row["seconds"] for row in rows) / slots,
+        "remarks": _remarks(settings),
+    }
+
+
+def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any]:
+    task = find(label)
+    specials = min(len(settings.specialists), settings.trials)
+    searched = settings.trials - specials
+    random = round(searched * settings.random_share)
+    steps = settings.steps or task.steps
+    rng = np.random.default_rng(settings.seed)
+    genomes = [space.genome(space.sample(rng)) for _ in range(TIMED_GENOMES)]
+    per_step = statistics.fmean(_seconds(genome, settings, label) for genome in genomes)
+    special = statistics.fmean([_seconds(specialist(name), settings, label) for name in settings.specialists] or [0.0])
+    confirmations = settings.confirm + (1 if settings.confirm and specials else 0)
+    # A confirmation trains other numbers of replicas, of one learning rate.
+    rates = len(genomes[0].training.learning_rates)
+    share = settings.confirm_replicas / (settings.replicas * rates)
+    seconds = steps * (special * specials + per_step * searched + per_step * confirmations * share)
+    return {
+        "task": label,
+        "trials": settings.trials,
+        "specialists": specials,
+        "random": random,
+        "sampler": searched - random,
+        "networks": settings.replicas * rates,
+        "steps": steps,
+        "confirmations": confirmations,
+        "seconds": seconds,
+    }
+
+
+def _seconds(genome: Genome, settings: SweepSettings, label: str) -> float:
+    """Of one step, once everything has been compiled."""
+    made = recipe(
+        genome,
+        find(label),
+        replicas=settings.replicas,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        length=settings.length,
+        precision=settings.precision,
+    )
+    population = Training(made, plan_for(settings.device)).population
+    population.step(0, 1.0)
+    started = time.perf_counter()
+    for step in range(1, TIMED_STEPS + 1):
+        population.step(step, 1.0)
+    return (time.perf_counter() - started) / TIMED_STEPS
+
+
+def _remarks(settings: SweepSettings) -> list[str]:
+    if settings.trials > len(settings.specialists):
+        return []
+    return [
+        f"All {settings.trials} trials go to the {len(settings.specialists)} specialists, and nothing is searched: "
+        "ask for more with --trials, or for fewer specialists with --specialists."
+    ]
