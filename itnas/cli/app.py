@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench, explain, tasks, train
+from itnas.cli import bench, explain, spaces, tasks, train
 from itnas.cli.command import Command
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train.train, explain.explain, tasks.tasks):
+for command in (train.train, explain.explain, tasks.tasks, spaces.spaces):
     app.command(cls=Command)(command)
 app.add_typer(bench.app, name="bench")
 

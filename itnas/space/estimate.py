@@ -26,8 +26,11 @@ def estimate(root: Part, names: Names, identity: Identity, size: int, samples: i
     rng = np.random.default_rng(0)
     shares = np.array([1 / Class(root, names, identity, draw(root, names, rng)).size(rng) for _ in range(samples)])
     mean, error = float(shares.mean()), float(shares.std(ddof=1)) / samples**0.5
-    # No class is larger than the largest seen, as far as anyone knows, and none smaller than one.
-    low, high = max(mean - 1.96 * error, float(shares.min()) / samples), min(mean + 1.96 * error, 1.0)
+    # What fewer than 3 in `samples` assignments do need not have been seen (rule of three).
+    unseen = 3 / samples
+    low = min(mean - 1.96 * error, mean * (1 - unseen))
+    high = max(mean + 1.96 * error, mean * (1 + unseen))
+    low, high = max(low, mean / samples), min(high, 1.0)
     return _times(size, mean), _times(size, low), _times(size, high)
 
 

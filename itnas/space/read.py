@@ -137,21 +137,42 @@ def _label(option: Any, options: Sequence[Any]) -> Value:
         return _cut(option, LONGEST_LABEL)
     if isinstance(option, list):
         return _cut(_text(option), LONGEST_LABEL)
-    for key in ("mixer", "kind", *DOMAINS):
-        name = key if key in DOMAINS and key in option else option.get(key)
-        if isinstance(name, str) and [_name(other, key) for other in options].count(name) == 1:
-            return _cut(name, LONGEST_LABEL)
+    told = _telling(option, options)
+    if told is not None:
+        return _cut(told, LONGEST_LABEL)
     mappings = [other for other in options if isinstance(other, dict)]
-    telling = {key: value for key, value in option.items() if any(other.get(key) != value for other in mappings)}
-    said = ", ".join(f"{key}: {_text(value)}" for key, value in (telling or option).items())
+    differing = {key: value for key, value in option.items() if any(other.get(key) != value for other in mappings)}
+    said = ", ".join(f"{key}: {_text(value)}" for key, value in (differing or option).items())
     return _cut(said, LONGEST_LABEL) or "{}"
 
 
-def _name(option: Any, key: str) -> Any:
-    """What an option is called by one of its keys; a bare text names its kind."""
-    if isinstance(option, dict):
-        return key if key in DOMAINS and key in option else option.get(key)
-    return option
+def _telling(option: dict[str, Any], options: Sequence[Any]) -> str | None:
+    """The one thing that tells a mapping from all others: its kind, the kind of a part of it, or another setting."""
+    for read in (_kinds, _scalars):
+        said = [read(other) for other in options]
+        for name in read(option):
+            if sum(name in others for others in said) == 1:
+                return name
+    return None
+
+
+def _kinds(option: Any) -> list[str]:
+    """What kind of thing an option is, and then what kinds of things stand in it; a bare text names its kind."""
+    if not isinstance(option, dict):
+        return [option] if isinstance(option, str) else []
+    own = [option.get(key) for key in ("mixer", "kind")] + [key for key in option if key in DOMAINS]
+    return [name for name in own if isinstance(name, str)] + [
+        name
+        for inner in option.values()
+        if isinstance(inner, dict) and not DOMAINS.keys() & inner
+        for name in _kinds(inner)
+    ]
+
+
+def _scalars(option: Any) -> list[str]:
+    if not isinstance(option, dict):
+        return []
+    return [f"{key}: {_text(value)}" for key, value in option.items() if not isinstance(value, (dict, list))]
 
 
 def _same(one: Any, other: Any) -> bool:

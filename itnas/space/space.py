@@ -113,6 +113,10 @@ class Space:
                 raise ValueError(f"space {self.name}: parameter {name!r} does not exist here{hint}")
         return parameters
 
+    def parameters(self) -> list[str]:
+        """The names of all parameters, in document order, those of every branch included."""
+        return list(dict.fromkeys(self.names.values()))
+
     def size(self) -> int | None:
         """How many assignments there are; None with a continuous domain."""
         return self._size
