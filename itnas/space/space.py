@@ -129,11 +129,11 @@ class Space:
         """All assignments of a finite space, in document order."""
         if self.size() is None:
             raise ValueError(f"space {self.name} has continuous parameters: its assignments have no end")
-        return guides.assignments(self.root, self.names)
+        return (each.parameters for each in guides.assignments(self.root, self.names))
 
     def genomes(self, limit: int = MOST_ASSIGNMENTS) -> Count:
         """How many different genomes there are: counted up to `limit` assignments, estimated beyond."""
-        return count_genomes(self.root, self.names, lambda given: self._built(guides.First(given)).hash, limit)
+        return count_genomes(self.root, self.names, lambda document: genome_of(document).hash, limit)
 
     def violation(self, genome: Genome, task: Any) -> str | None:
         """The first constraint that a genome breaks on a task, or why it cannot be built there; None: neither."""
