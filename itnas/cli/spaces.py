@@ -73,21 +73,24 @@ def _size(space: Space) -> str:
 
 
 def _show_all(found: list[Space]) -> None:
+    """A paragraph per space: sentences and large numbers would not fit into the columns of a table."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title="Search spaces", title_justify="left", show_lines=True)
-    table.add_column("name", no_wrap=True)
-    table.add_column("summary")
-    for name in ("parameters", "size", "genomes"):
-        table.add_column(name, justify="right")
+    table = Table(show_header=False, show_lines=True)
+    table.add_column(no_wrap=True)
+    table.add_column()
     for space in found:
-        count = space.genomes()
-        number = "unbounded" if count.number is None else str(count).split(" (")[0]
-        table.add_row(space.name, space.summary, str(len(space.parameters())), _size(space), number)
-    console = Console()
-    console.print(table)
-    console.print("itnas spaces NAME shows one in full. Genomes: combinations that mean different architectures.")
+        table.add_row(Text(space.name), Text(f"{space.summary}\n{_figures(space)}"))
+    Console().print(table)
+
+
+def _figures(space: Space) -> str:
+    size = _size(space)
+    if size == "continuous":
+        return f"{len(space.parameters())} parameters; combinations and genomes without end: some are continuous"
+    return f"{len(space.parameters())} parameters; {size} combinations; {space.genomes()} different genomes"
 
 
 def _show_one(space: Space) -> None:
@@ -102,9 +105,7 @@ def _show_one(space: Space) -> None:
     if space.summary:
         console.print(Text(space.summary))
     console.print(tree)
-    size = _size(space)
-    combined = "combinations without end, as some are continuous" if size == "continuous" else f"{size} combinations"
-    console.print(Text(f"{len(space.parameters())} parameters, {combined}; genomes: {space.genomes()}"))
+    console.print(Text(_figures(space)))
     bounds = ", ".join(space.constraints.texts()) or "none"
     console.print(Text(f"Constraints: {bounds}"))
 
@@ -120,6 +121,8 @@ def _grow(tree: Tree, rows: list[Row]) -> None:
         if row.kind == "option":
             branches.append((row.path, branch.add(Text(f"{row.text}:", style="cyan"))))
             continue
+        if row.path.endswith(("kind", "mixer")) and str(branch.label) == f"{row.text}:":
+            continue  # the option is called so
         step = row.path.removeprefix(above).lstrip(".") or row.path
         line = Text(f"{step}  ", style="" if row.kind == "fixed" else "bold")
         added = branch.add(line.append(row.text, style="dim" if row.kind == "fixed" else "not bold green"))
