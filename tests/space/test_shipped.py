@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from jsonschema import Draft202012Validator
 
 import itnas
+from itnas.files import read_document
 from itnas.models.specialists import LAYERS, SPECIALISTS
 from itnas.space import Space
 from itnas.space.library import folder
@@ -95,18 +97,45 @@ def test_specialists_are_the_whole_grid() -> None:
     assert set(SPECIALISTS) < set(LAYERS)
 
 
-def test_the_schema_knows_every_key_that_shipped_spaces_use() -> None:
-    schema = Space.schema()
-    known = set(schema["properties"])
-    for part in schema["$defs"].values():
-        known |= set(part.get("properties", {}))
-    known |= {"choice", "int", "float", "subset", "log", "step", "min", "parameters", "flops", "memory", "length"}
+SCHEMA = Draft202012Validator(Space.schema())
 
-    def keys(value: object) -> set[str]:
-        if isinstance(value, dict):
-            return set(value) | set().union(*map(keys, value.values()))
-        return set().union(*map(keys, value)) if isinstance(value, list) else set()
 
+def test_the_schema_takes_shipped_spaces_and_what_a_genome_may_leave_out() -> None:
+    Draft202012Validator.check_schema(Space.schema())
     for path in folder().glob("*.yaml"):
-        assert keys(yaml.safe_load(path.read_text())) <= known
-    assert schema["properties"]["width"]["anyOf"][0]["type"] == "integer"
+        assert list(SCHEMA.iter_errors(read_document(path))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "layers: gru",
+        "layers: [gru, {kernel: mlp, quadrature: full}]",
+        "layers: {kernel: {kind: factorised, output: elu1}}",
+        "layers: {choice: [gru, {mixer: attention, heads: {int: [1, 2]}}]}",
+        "training: {clip: {choice: [null, {float: [0.1, 1]}]}}",
+        "specialist: {choice: [gru, lstm]}",
+    ],
+)
+def test_the_schema_takes_what_a_space_takes(text: str) -> None:
+    Space.parse(text)
+    assert SCHEMA.is_valid(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "widht: 3",
+        "width: x",
+        "width: {choice: []}",
+        "width: {int: [1, 2], lgo: 1}",
+        "layers: {kernel: {hiden: 3}}",
+        "layers: gruu",
+        "layers: [{heads: {choice: [a]}}]",
+        "constraints: {paramters: 3}",
+    ],
+)
+def test_the_schema_refuses_what_a_space_refuses(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        Space.parse(text)
+    assert not SCHEMA.is_valid(yaml.safe_load(text))
