@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench, explain, export, findings, replay, runs, search, tasks, train
+from itnas.cli import bench, explain, export, findings, replay, runs, search, spaces, tasks, train
 from itnas.cli.command import Command
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ COMMANDS = (
     train.train,
     explain.explain,
     tasks.tasks,
+    spaces.spaces,
 )
 for command in COMMANDS:
     app.command(cls=Command)(command)

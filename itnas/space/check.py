@@ -30,7 +30,7 @@ def check(root: Part, names: Names, where: str, build: Build) -> None:
 def _trials(root: Part, names: Names) -> Iterator[Parameters]:
     size = size_of(root)
     if size is not None and size <= SAMPLES:
-        yield from assignments(root, names)
+        yield from (each.parameters for each in assignments(root, names))
         return
     yield record(root, names, First({})).parameters
     for forced in _options(root, names, "", {}):

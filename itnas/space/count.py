@@ -25,17 +25,20 @@ class Count:
             return "unbounded (continuous)"
         if self.exact:
             return f"{self.number:,}"
-        return f"about {figure(self.number)} ({figure(self.low or 0)} to {figure(self.high or 0)})"
+        low, high = self.low or 0, self.high or 0
+        # More digits than the interval leaves would claim more than is known.
+        digits = 2 if 10 * (high - low) > self.number else 3
+        return f"about {figure(self.number, digits)} ({figure(low, digits)} to {figure(high, digits)})"
 
 
-def figure(number: int) -> str:
-    """Two digits of a large number: more would claim more than is known."""
+def figure(number: int, digits: int = 2) -> str:
+    """The leading digits of a large number."""
     if number < 1000:
         return str(number)
     if number < 10**9:
-        return f"{float(f'{number:.2g}'):,.0f}"
-    digits, power = f"{float(number):.1e}".split("e")
-    return f"{digits}e{int(power)}"
+        return f"{float(f'{number:.{digits}g}'):,.0f}"
+    leading, power = f"{float(number):.{digits - 1}e}".split("e")
+    return f"{leading}e{int(power)}"
 
 
 def count_genomes(root: Part, names: Names, identity: Identity, limit: int) -> Count:
@@ -44,7 +47,7 @@ def count_genomes(root: Part, names: Names, identity: Identity, limit: int) -> C
     if size is None:
         return Count(None, False, None, None)
     if size <= limit:
-        number = len({identity(parameters) for parameters in assignments(root, names)})
+        number = len({identity(each.document) for each in assignments(root, names)})
         return Count(number, True, number, number)
     number, low, high = estimate(root, names, identity, size)
     return Count(number, False, low, high)

@@ -22,9 +22,11 @@ class Choice:
         if not self.labels:
             raise ValueError("a choice needs at least one option")
         # 1, 1.0 and true are equal to Python and to every sampler: two of them would be one option under two names.
-        for number, label in enumerate(self.labels):
-            if label in self.labels[:number]:
+        seen: set[Value] = set()
+        for label in self.labels:
+            if label in seen:
                 raise ValueError(f"the option {label!r} is given twice")
+            seen.add(label)
 
     @property
     def size(self) -> int:

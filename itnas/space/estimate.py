@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from itnas.space.domains import Choice, Domain, Value
-from itnas.space.guides import First, Parameters, draw_subset, record, size_of
+from itnas.space.guides import First, Parameters, Recorded, draw_subset, record, size_of
 from itnas.space.tree import Alternatives, Fields, Fixed, Members, Names, Number, Part, join
 
 SAMPLES = 100
 MOST_TRIED = 8  # values of one domain
-Identity = Callable[[Parameters], str]  # what is equal for equal genomes
-Decision = tuple[str, Domain]
+Identity = Callable[[Any], str]  # of a document: what is equal for equal genomes
 
 
 def estimate(root: Part, names: Names, identity: Identity, size: int, samples: int = SAMPLES) -> tuple[int, int, int]:
     """The number, and between which two it lies with 95 % confidence.
 
-    It is the mean over assignments of 1 / (assignments that mean the same), times the number of assignments.
-
-    Assignments are drawn uniformly over all of them, so every genome counts as often as it has names, and once in all.
+    It is the mean over assignments of 1 / (assignments that mean the same), times the number of assignments:
+    drawn uniformly over all of them, every genome comes as often as it has names, and counts once in all.
     """
     rng = np.random.default_rng(0)
     shares = np.array([1 / Class(root, names, identity, draw(root, names, rng)).size(rng) for _ in range(samples)])
     mean, error = float(shares.mean()), float(shares.std(ddof=1)) / samples**0.5
-    # No class is larger than the largest seen, as far as anyone knows, and none smaller than one.
-    low, high = max(mean - 1.96 * error, float(shares.min()) / samples), min(mean + 1.96 * error, 1.0)
-    return _times(size, mean), _times(size, low), _times(size, high)
+    # What fewer than 3 in `samples` assignments do need not have been seen (rule of three).
+    unseen = 3 / samples
+    low = min(mean - 1.96 * error, mean * (1 - unseen))
+    high = max(mean + 1.96 * error, mean * (1 + unseen))
+    return _times(size, mean), _times(size, max(low, mean / samples)), _times(size, min(high, 1.0))
 
 
 def draw(part: Part, names: Names, rng: np.random.Generator, branch: str = "") -> Parameters:
@@ -36,7 +37,8 @@ def draw(part: Part, names: Names, rng: np.random.Generator, branch: str = "") -
     if isinstance(part, Fixed):
         return {}
     if isinstance(part, Number):
-        return {names[branch]: part.domain.draw(rng)}
+        values = part.domain.values()
+        return {names[branch]: values[int(rng.integers(len(values)))]}
     if isinstance(part, Members):
         taken = draw_subset(len(part.members), part.minimum, rng)
         return dict(zip((names[name] for name in part.names(branch)), taken, strict=True))
@@ -60,7 +62,8 @@ class Class:
 
     def __init__(self, root: Part, names: Names, identity: Identity, member: Parameters) -> None:
         self.root, self.names, self.identity = root, names, identity
-        self.member, self.meaning = member, identity(member)
+        self.member = member
+        self.meaning = identity(self._met(member).document)
 
     def size(self, rng: np.random.Generator) -> float:
         plain, branching = self._decisions()
@@ -71,20 +74,27 @@ class Class:
             found *= self._branches(*branching[int(number)], rng)
         return found
 
-    def _decisions(self) -> tuple[list[Decision], list[Decision]]:
+    def _decisions(self) -> tuple[list[tuple[str, Domain]], list[tuple[str, Choice]]]:
         """Names and domains met by the member: those that stand alone, and those that others hang on."""
-        met = record(self.root, self.names, First(self.member)).domains
-        plain: list[Decision] = []
-        branching: list[Decision] = []
+        met = self._met(self.member).domains
+        plain: list[tuple[str, Domain]] = []
+        branching: list[tuple[str, Choice]] = []
         for name, domain in met.items():
-            hangs = isinstance(domain, Choice) and any(
-                set(self._moved(name, other)) != set(met) for other in domain.labels
-            )
-            (branching if hangs else plain).append((name, domain))
+            if isinstance(domain, Choice) and self._hangs_on(name, domain, met):
+                branching.append((name, domain))
+            else:
+                plain.append((name, domain))
         return plain, branching
 
-    def _moved(self, name: str, value: Value) -> Parameters:
-        return record(self.root, self.names, First({**self.member, name: value})).parameters
+    def _hangs_on(self, name: str, domain: Choice, met: dict[str, Domain]) -> bool:
+        """Whether other parameters come or go with this one."""
+        return any(self._moved(name, label).domains.keys() != met.keys() for label in domain.labels)
+
+    def _met(self, parameters: Parameters) -> Recorded:
+        return record(self.root, self.names, First(parameters))
+
+    def _moved(self, name: str, value: Value) -> Recorded:
+        return self._met({**self.member, name: value})
 
     def _free(self, name: str, domain: Domain, rng: np.random.Generator) -> float:
         """How many values keep the meaning; the member moves to one of them."""
@@ -97,34 +107,33 @@ class Class:
             tried = [others[int(number)] for number in rng.permutation(len(others))[:MOST_TRIED]]
         kept = [value for value in tried if self._means_the_same(self._moved(name, value), name, value)]
         if kept and rng.random() < len(kept) / (len(kept) + 1):
-            self.member = self._moved(name, kept[int(rng.integers(len(kept)))])
+            self.member = self._moved(name, kept[int(rng.integers(len(kept)))]).parameters
         return 1.0 + len(kept) * len(others) / max(len(tried), 1)
 
-    def _means_the_same(self, moved: Parameters, name: str, value: Value) -> bool:
+    def _means_the_same(self, moved: Recorded, name: str, value: Value) -> bool:
         # A subset that became too small was repaired: that is another assignment, or the same one.
-        return moved[name] == value and self.identity(moved) == self.meaning
+        return moved.parameters[name] == value and self.identity(moved.document) == self.meaning
 
-    def _branches(self, name: str, domain: Domain, rng: np.random.Generator) -> float:
+    def _branches(self, name: str, domain: Choice, rng: np.random.Generator) -> float:
         """How many assignments mean the same in all branches, for each one in the present branch."""
         if name not in self.member:
             return 1.0
         present = self.member
         total = here = 0.0
-        for value in domain.values():
-            moved = self._moved(name, value)
-            own = value == present[name]
-            if own or self._means_the_same(moved, name, value):
-                self.member = moved
-                inner = record(self.root, self.names, First(moved)).domains
-                new = self._own_names(inner, name, present, domain)
-                count = float(np.prod([self._free(each, inner[each], rng) for each in new]))
+        for label in domain.labels:
+            moved = self._moved(name, label)
+            own = label == present[name]
+            if own or self._means_the_same(moved, name, label):
+                self.member = moved.parameters
+                inner = self._own_names(moved.domains, name, domain)
+                count = float(np.prod([self._free(each, moved.domains[each], rng) for each in inner]))
                 total, here = total + count, count if own else here
                 self.member = present
         return total / here
 
-    def _own_names(self, met: dict[str, Domain], name: str, present: Parameters, domain: Domain) -> list[str]:
-        """Parameters that are there only in this branch."""
-        elsewhere = [set(self._moved(name, value)) for value in domain.values()]
+    def _own_names(self, met: dict[str, Domain], name: str, domain: Choice) -> list[str]:
+        """Parameters that are not there in every branch."""
+        elsewhere = [self._moved(name, label).domains.keys() for label in domain.labels]
         return [each for each in met if any(each not in names for names in elsewhere)]
 
 

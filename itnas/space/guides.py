@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import comb, prod
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Recorded:
         self.parameters: Parameters = {}
         self.domains: dict[str, Domain] = {}
         self.decisions: list[tuple[list[str], Domain | Members]] = []
+        self.document: Any = None  # what came out of the walk
 
     def value(self, name: str, domain: Domain) -> Value:
         value = decided(self.guide, name, domain)
@@ -79,7 +81,7 @@ class First:
 def record(root: Part, names: Names, guide: Guide) -> Recorded:
     """Walk, and keep what was decided."""
     recorded = Recorded(guide)
-    walk(root, recorded, names)
+    recorded.document = walk(root, recorded, names)
     return recorded
 
 
@@ -167,12 +169,12 @@ class Odometer:
         return None
 
 
-def assignments(root: Part, names: Names) -> Iterator[Parameters]:
+def assignments(root: Part, names: Names) -> Iterator[Recorded]:
     """Everything that a finite tree can become, in document order; subsets that are too small left out."""
     numbers: list[int] | None = []
     while numbers is not None:
         odometer = Odometer(numbers)
-        yield record(root, names, odometer).parameters
+        yield record(root, names, odometer)
         numbers = odometer.following()
 
 

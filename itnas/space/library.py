@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import itnas
 from itnas.registry import check_choice
 
 
 def folder() -> Path:
-    package = Path(itnas.__file__).parent
+    package = Path(__file__).parent.parent
     inside = package / "search_spaces"
     return inside if inside.is_dir() else package.parent / "search_spaces"
 
@@ -24,8 +24,10 @@ def find(name: str | Path) -> Path:
     known = shipped()
     if isinstance(name, str) and name in known:
         return known[name]
+    if "\0" in str(name):
+        raise ValueError(f"{ascii(str(name))[:80]} holds a character that no file name holds")
     path = Path(name)
     names_a_file = isinstance(name, Path) or "/" in name or "\\" in name or path.suffix in (".yaml", ".yml", ".json")
-    if not names_a_file and not path.is_file():
+    if not names_a_file and not os.path.lexists(str(name)[:255]):
         check_choice("search space (and no such file)", str(name)[:80], known)
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from itnas.space.tree import Alternatives, Fields, Fixed, Items, Members, Number
 # What a domain may say beside its kind.
 DOMAINS = {"choice": (), "int": ("log", "step"), "float": ("log",), "subset": ("min",)}
 LONGEST_LABEL = 60
+MOST_OPTIONS = 1000
 MOST_MEMBERS = 32
 
 
@@ -88,10 +90,16 @@ def _interval(kind: str, entries: dict[str, Located], at: _At) -> Integer | Real
 
 
 def _alternatives(options: list[Located], at: _At) -> Alternatives:
+    if len(options) > MOST_OPTIONS:
+        raise at.error(f"a choice has at most {MOST_OPTIONS:,} options, got {len(options):,}")
     plain = [option.plain() for option in options]
-    for number, option in enumerate(plain):
-        if any(_same(option, other) for other in plain[:number]):
-            raise at.error(f"the option {_short(_text(option))} is given twice", options[number].line)
+    seen: set[Any] = set()
+    for option, source in zip(plain, options, strict=True):
+        # 1 is 1.0 and true to a sampler; what is a list or a mapping is compared as text, where [1] is not [true].
+        key = ("", _text(option)) if isinstance(option, (list, dict)) else option
+        if key in seen:
+            raise at.error(f"the option {_short(_text(option))} is given twice", source.line)
+        seen.add(key)
     try:
         choice = Choice(labels(plain))
     except ValueError as error:
@@ -121,43 +129,60 @@ def _members(members: list[Located], entries: dict[str, Located], at: _At) -> Me
 
 def labels(options: Sequence[Any]) -> tuple[Value, ...]:
     """A readable, unique name for every option: scalars as they are, mappings by what tells them from the others."""
-    found = [_label(option, options) for option in options]
+    namer = _Namer(options)
+    found = [namer.label(option) for option in options]
+    counts = Counter(found)
     return tuple(
-        label if found.count(label) == 1 else f"{_cut(str(label), LONGEST_LABEL - 6)} #{number}"
+        label if counts[label] == 1 else f"{_cut(str(label), LONGEST_LABEL - 6)} #{number}"
         for number, label in enumerate(found, start=1)
     )
 
 
-def _label(option: Any, options: Sequence[Any]) -> Value:
-    if option is None:
-        return "null"
-    if isinstance(option, (bool, int, float)):
-        return option
-    if isinstance(option, str):
-        return _cut(option, LONGEST_LABEL)
-    if isinstance(option, list):
-        return _cut(_text(option), LONGEST_LABEL)
-    for key in ("mixer", "kind", *DOMAINS):
-        name = key if key in DOMAINS and key in option else option.get(key)
-        if isinstance(name, str) and [_name(other, key) for other in options].count(name) == 1:
-            return _cut(name, LONGEST_LABEL)
-    mappings = [other for other in options if isinstance(other, dict)]
-    telling = {key: value for key, value in option.items() if any(other.get(key) != value for other in mappings)}
-    said = ", ".join(f"{key}: {_text(value)}" for key, value in (telling or option).items())
-    return _cut(said, LONGEST_LABEL) or "{}"
+class _Namer:
+    """Knows what several options have in common, to name each by what it has alone."""
+
+    def __init__(self, options: Sequence[Any]) -> None:
+        self.kinds = Counter(name for option in options for name in set(_kinds(option)))
+        self.scalars = Counter(name for option in options for name in set(_scalars(option)))
+        mappings = [option for option in options if isinstance(option, dict)]
+        self.count = len(mappings)
+        self.settings = Counter((key, _text(value)) for option in mappings for key, value in option.items())
+
+    def label(self, option: Any) -> Value:
+        if option is None:
+            return "null"
+        if isinstance(option, (bool, int, float)):
+            return option
+        if not isinstance(option, dict):
+            return _cut(_text(option), LONGEST_LABEL)
+        # The one thing that tells it from all others: its kind, the kind of a part of it, or another setting.
+        alone = [name for name in _kinds(option) if self.kinds[name] == 1]
+        alone += [name for name in _scalars(option) if self.scalars[name] == 1]
+        if alone:
+            return _cut(alone[0], LONGEST_LABEL)
+        settings = [(key, _text(value)) for key, value in option.items()]
+        differing = [setting for setting in settings if self.settings[setting] < self.count]
+        said = ", ".join(f"{key}: {value}" for key, value in differing or settings)
+        return _cut(said, LONGEST_LABEL) or "{}"
 
 
-def _name(option: Any, key: str) -> Any:
-    """What an option is called by one of its keys; a bare text names its kind."""
-    if isinstance(option, dict):
-        return key if key in DOMAINS and key in option else option.get(key)
-    return option
+def _kinds(option: Any) -> list[str]:
+    """What kind of thing an option is, and then what kinds of things stand in it; a bare text names its kind."""
+    if not isinstance(option, dict):
+        return [option] if isinstance(option, str) else []
+    own = [option.get(key) for key in ("mixer", "kind")] + [key for key in option if key in DOMAINS]
+    return [name for name in own if isinstance(name, str)] + [
+        name
+        for inner in option.values()
+        if isinstance(inner, dict) and not DOMAINS.keys() & inner
+        for name in _kinds(inner)
+    ]
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal to a sampler: 1 is 1.0 and true, but [1] is not [true]."""
-    scalars = not isinstance(one, (list, dict)) and not isinstance(other, (list, dict))
-    return one == other if scalars else _text(one) == _text(other)
+def _scalars(option: Any) -> list[str]:
+    if not isinstance(option, dict):
+        return []
+    return [f"{key}: {_text(value)}" for key, value in option.items() if not isinstance(value, (dict, list))]
 
 
 def _text(value: Any) -> str:

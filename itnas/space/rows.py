@@ -11,7 +11,7 @@ from itnas.space.tree import Fields, Fixed, Items, Members, Number, Part, join
 
 @dataclass(frozen=True)
 class Row:
-    """`depth`: how many choices stand above it. `text`: what may be chosen, or what stands fixed."""
+    """`depth`: how many choices and options stand above it. `text`: what may be chosen, or what stands fixed."""
 
     path: str
     depth: int

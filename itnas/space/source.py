@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,15 +36,27 @@ class Located:
 
 def read_source(path: Path) -> str:
     """The text of a file that is small, regular and UTF-8."""
-    if path.is_dir():
-        raise ValueError(f"{str(path)!r} is a folder: name a YAML file in it")
-    if not path.exists():
-        raise ValueError(f"no such file: {str(path)!r}")
-    if not path.is_file():
-        raise ValueError(f"{str(path)!r} is not a regular file")
-    if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(_too_large(str(path)))
-    return decode(path.read_bytes(), str(path))
+    shown = shown_path(path)
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ValueError(f"{shown} is a folder: name a YAML file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{shown} is not a regular file")
+        if status.st_size > LARGEST_FILE:
+            raise ValueError(_too_large(shown))
+        return decode(path.read_bytes(), shown)
+    except FileNotFoundError as error:
+        raise ValueError(f"no such file: {shown}") from error
+    except OSError as error:
+        raise ValueError(f"{shown}: {error.strerror}") from error
+
+
+def shown_path(path: Path) -> str:
+    """A file's name for errors: as it is, unless that would not fit one line."""
+    text = str(path)
+    text = text if len(text) <= 300 else f"{text[:100]}...{text[-100:]}"
+    return text if text.isprintable() else ascii(text)
 
 
 def locate(text: str, where: str) -> Located:

@@ -23,11 +23,12 @@ from itnas.space.guides import Asked, Parameters, Parents, Random, record
 from itnas.space.read import read_part
 from itnas.space.rows import Row, rows
 from itnas.space.schema import schema
-from itnas.space.source import Located, locate, read_source
+from itnas.space.source import Located, locate, read_source, shown_path
 from itnas.space.tree import Alternatives, Fields, Fixed, Guide, Names, Part, domains_of, named, walk
 
 _NAME = re.compile(r"\w[\w .+-]{0,63}")
 _ABOUT = ("summary", "constraints")
+MOST_PARAMETERS = 500
 LARGEST = 10**300  # assignments of a finite space: what is more has no use, and no short figure
 
 
@@ -47,12 +48,12 @@ class Space:
         """A shipped space by its name ("emergence"), or a file."""
         path = library.find(name_or_path)
         text = read_source(path)
-        return cls._read(text, path.stem, str(path) if str(path).isprintable() else repr(str(path)))
+        return cls._read(text, path.stem, shown_path(path))
 
     @classmethod
     def parse(cls, text: str, name: str = "space") -> Self:
         """A space from the text of a file that would have that name."""
-        return cls._read(text, name, name if name.isprintable() else repr(name))
+        return cls._read(text, name, shown_path(Path(name)))
 
     @classmethod
     def _read(cls, text: str, name: str, where: str) -> Self:
@@ -69,6 +70,8 @@ class Space:
         bounds = source.value.get("constraints")
         constraints = Constraints() if bounds is None else read_constraints(bounds, where)
         space = cls(name, _summary(source, where), text, constraints, root, named(root))
+        if len(space.names) > MOST_PARAMETERS:
+            raise ValueError(f"{where}: {len(space.names):,} parameters; more than {MOST_PARAMETERS} are not read")
         size = space.size()
         if size is not None and size > LARGEST:
             raise ValueError(f"{where}: more than 10^300 combinations, which nobody can search: cut the space down")
@@ -117,6 +120,10 @@ class Space:
                 raise ValueError(f"space {self.name}: parameter {name!r} does not exist here{hint}")
         return parameters
 
+    def parameters(self) -> list[str]:
+        """The names of all parameters, in document order, those of every branch included."""
+        return list(dict.fromkeys(self.names.values()))
+
     def size(self) -> int | None:
         """How many assignments there are; None with a continuous domain."""
         return self._size
@@ -129,11 +136,11 @@ class Space:
         """All assignments of a finite space, in document order."""
         if self.size() is None:
             raise ValueError(f"space {self.name} has continuous parameters: its assignments have no end")
-        return guides.assignments(self.root, self.names)
+        return (each.parameters for each in guides.assignments(self.root, self.names))
 
     def genomes(self, limit: int = MOST_ASSIGNMENTS) -> Count:
         """How many different genomes there are: counted up to `limit` assignments, estimated beyond."""
-        return count_genomes(self.root, self.names, lambda given: self._built(guides.First(given)).hash, limit)
+        return count_genomes(self.root, self.names, lambda document: genome_of(document).hash, limit)
 
     def violation(self, genome: Genome, task: Any) -> str | None:
         """The first constraint that a genome breaks on a task, or why it cannot be built there; None: neither."""

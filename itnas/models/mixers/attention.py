@@ -67,6 +67,16 @@ def visible(geometry: Geometry, causal: bool) -> Bool[Tensor, "samples 1 points 
     return mask.tril() if causal else mask
 
 
+def check_rotary(channels: int, lattice: Lattice) -> None:
+    """Refuse heads that are too narrow to turn along every axis."""
+    axes = len(lattice.shape)
+    if channels // 2 < axes:
+        raise ValueError(
+            f"rotary positions need two channels per head and axis, but {channels} stand for {axes} axes: "
+            "use fewer heads or rotary=False"
+        )
+
+
 def rotations(
     lattice: Lattice, channels: int, like: Tensor
 ) -> tuple[Float[Tensor, "points channels"], Float[Tensor, "points channels"]]:
@@ -74,12 +84,8 @@ def rotations(
 
     Angles are BASE^(-p/P) times the index along the axis, for the P pairs of that axis; an odd channel does not turn.
     """
+    check_rotary(channels, lattice)
     pairs, axes = channels // 2, len(lattice.shape)
-    if pairs < axes:
-        raise ValueError(
-            f"rotary positions need two channels per head and axis, but {channels} stand for {axes} axes: "
-            "use fewer heads or rotary=False"
-        )
     index = torch.cartesian_prod(*(torch.arange(n, device=like.device) for n in lattice.shape))
     index = index.reshape(-1, axes).to(torch.float64)
     shares = [len(range(axis, pairs, axes)) for axis in range(axes)]
