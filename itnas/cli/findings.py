@@ -91,9 +91,11 @@ def _table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("trial", "task", "origin", "state", "score (95 %)", "parameters", "seconds", "reason"):
+    for name in ("trial", "task", "origin", "state", "score (95 %)", "parameters", "seconds"):
         right = name in ("trial", "parameters", "seconds")
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name != "task")
+    if any(row["reason"] for row in rows):
+        table.add_column("reason", overflow="fold")
     for row in rows:
         state = f"rung {row['rung']}" if row["state"] == "running" else row["state"]
         again = f" (attempt {row['attempt']})" if row["attempt"] > 1 else ""
@@ -105,7 +107,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
             interval(row["score"], row["score_low"], row["score_high"]),
             "" if row["parameters"] is None else f"{row['parameters']:,}",
             "" if row["seconds"] is None else f"{row['seconds']:.1f}",
-            row["reason"] or "",
+            *([row["reason"] or ""] if len(table.columns) == 8 else []),
         )
     Console().print(table if rows else "no trials yet")
 

@@ -63,20 +63,17 @@ def _head(found: dict[str, Any]) -> Text:
 
 def _tasks(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("task", overflow="fold")
-    table.add_column("", width=12)
-    for name in ("trials", "pruned", "failed", "confirmed"):
-        table.add_column(name, justify="right")
-    for name in ("best score (95 %)", "became", "best specialist"):
-        table.add_column(name, overflow="fold")
+    # What has not happened anywhere takes no column.
+    counts = [name for name in ("pruned", "failed", "confirmed") if any(row[name] for row in rows)]
+    for name in ("task", "", "trials", *counts, "best (95 %)", "its layers", "specialist"):
+        wraps = name in ("task", "its layers", "specialist")
+        table.add_column(name, justify="right" if name in counts else "left", overflow="fold", no_wrap=not wraps)
     for row in rows:
         table.add_row(
             row["task"],
-            ProgressBar(total=max(row["asked"], 1), completed=row["ended"], width=12),
+            ProgressBar(total=max(row["asked"], 1), completed=row["ended"], width=8),
             f"{row['ended']}/{row['asked']}",
-            str(row["pruned"]),
-            str(row["failed"]),
-            str(row["confirmed"]),
+            *(str(row[name]) for name in counts),
             interval(row["score"], row["score_low"], row["score_high"]),
             ", ".join(row["verdict"]),
             "" if row["specialist"] is None else f"{row['specialist']} {row['specialist_score']:.4f}",
@@ -118,10 +115,10 @@ def _print_line(console: Console, reader: RunReader, what: str, job: Any) -> Non
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
-    """`0.9876 (0.9801 to 0.9950)`."""
+    """`0.9876 (0.980-0.995)`."""
     if value is None:
         return ""
-    return f"{value:.4f}" if low is None or high is None else f"{value:.4f} ({low:.4f} to {high:.4f})"
+    return f"{value:.4f}" if low is None or high is None else f"{value:.4f} ({low:.3f}-{high:.3f})"
 
 
 def duration(seconds: float) -> str:

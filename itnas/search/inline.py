@@ -11,19 +11,19 @@ from types import FrameType
 
 from itnas.search.driver import Driver
 from itnas.search.job import Failure, Job, Outcome
-from itnas.search.work import HungError, perform
+from itnas.search.work import HungError, Work, perform
 
 
-def run_inline(driver: Driver) -> None:
+def run_inline(driver: Driver, work: Work = perform) -> None:
     """Run until the driver has nothing left, or is asked to stop."""
     while (job := driver.next_job()) is not None:
-        if not _run(driver, job):
+        if not _run(driver, job, work):
             driver.release(job)
 
 
-def _run(driver: Driver, job: Job) -> bool:
+def _run(driver: Driver, job: Job, work: Work) -> bool:
     """Do one job; whether it came to an end."""
-    messages = perform(job, driver.stop)
+    messages = work(job, driver.stop)
     until = None if job.timeout is None else time.monotonic() + job.timeout
     try:
         while True:

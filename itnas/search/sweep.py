@@ -22,6 +22,7 @@ from itnas.search.record import Recorder
 from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
 from itnas.search.tensorboard import logged
+from itnas.search.work import Work
 from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
 from itnas.tasks import find
@@ -134,7 +135,7 @@ class Sweep:
         started, state = time.monotonic(), "interrupted"
         try:
             driver.adopt()
-            _execute(driver, means)
+            _execute(driver, means, work)
             if driver.finished:
                 state = "late" if driver.late and proposer.wanting() else "ended"
         finally:
@@ -172,15 +173,15 @@ def events_of(reader: RunReader) -> list[Event]:
     return [Event(row["kind"], row["task"], row["trial"], row["data"]) for row in reader.events()]
 
 
-def _execute(driver: Driver, means: Means) -> None:
+def _execute(driver: Driver, means: Means, work: Work) -> None:
     if means.engine == "inline":
-        run_inline(driver)
+        run_inline(driver, work)
         return
     from itnas.search.raytune import run_on_ray
 
     tasks = {label: type(find(label)) for label in driver.settings.tasks}
     users = {label.partition("/")[0]: kind for label, kind in tasks.items() if ":" in label}
-    run_on_ray(driver, address=means.address, slots=means.slots, tasks=users, logs=means.ray_logs)
+    run_on_ray(driver, work, address=means.address, slots=means.slots, tasks=users, logs=means.ray_logs)
 
 
 def check_settings(settings: SweepSettings) -> None:

@@ -16,6 +16,8 @@ from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 from itnas.search.printed import Printed
 from itnas.training.result import best_rate
 
+Work = Callable[[Job, Callable[[], bool]], Generator[Message, None, None]]  # `perform`, or a stand-in for it
+
 
 class DivergedError(Exception):
     """No replica is left whose loss is a number."""

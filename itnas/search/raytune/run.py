@@ -21,12 +21,14 @@ from itnas.search.job import Failure, Job
 from itnas.search.raytune.session import ray_session
 from itnas.search.raytune.share import Share, share_of
 from itnas.search.raytune.worker import MESSAGES, JobTrainable
+from itnas.search.work import Work, perform
 
 HUNG = 0.98  # of its time limit, after which a lost trial counts as hung
 
 
 def run_on_ray(
     driver: Driver,
+    work: Work = perform,
     *,
     address: str | None = None,
     slots: int | None = None,
@@ -38,21 +40,22 @@ def run_on_ray(
     with ray_session(address, cpus=None, logs=logs) as session:
         share = share_of(session.nodes, slots)
         on_start(share)
-        link = _Link(driver, share, dict(tasks or {}))
+        link = _Link(driver, share)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.slots)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _tuner(link, session.folder).fit()
+            _tuner(link, session.folder, work, dict(tasks or {})).fit()
     if link.error is not None:
         raise link.error
     for job in list(driver.running.values()):
         driver.release(job)
 
 
-def _tuner(link: _Link, folder: Path) -> tune.Tuner:
+def _tuner(link: _Link, folder: Path, work: Work, tasks: dict[str, type]) -> tune.Tuner:
     share = link.share
+    trainable = tune.with_parameters(JobTrainable, work=work, tasks=tasks, threads=share.threads)
     return tune.Tuner(
-        tune.with_resources(JobTrainable, {"cpu": share.cpu, "gpu": share.gpu}),
+        tune.with_resources(trainable, {"cpu": share.cpu, "gpu": share.gpu}),
         tune_config=tune.TuneConfig(
             search_alg=_Proposals(link), scheduler=_Pruning(link), num_samples=-1, reuse_actors=True
         ),
@@ -73,8 +76,8 @@ class _Link:
     """What searcher, scheduler, stopper and callback share. An exception in them would be lost in Tune: it is kept, the
     experiment stopped, and the exception raised afterwards."""
 
-    def __init__(self, driver: Driver, share: Share, tasks: dict[str, type]) -> None:
-        self.driver, self.share, self.tasks = driver, share, tasks
+    def __init__(self, driver: Driver, share: Share) -> None:
+        self.driver, self.share = driver, share
         self.jobs: dict[str, Job] = {}  # by Tune's trial id
         self.begun: dict[str, float] = {}
         self.error: BaseException | None = None
@@ -90,7 +93,7 @@ class _Link:
         if job is not None:
             self.jobs[trial_id] = job
             self.begun[trial_id] = time.monotonic()
-            return {"job": job.to_json(), "threads": self.share.threads, "tasks": self.tasks}
+            return {"job": job.to_json()}
         return Searcher.FINISHED if self.guarded(lambda: self.driver.finished) else None
 
     def take(self, trial_id: str, messages: list[Any]) -> bool:

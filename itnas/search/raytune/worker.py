@@ -10,19 +10,27 @@ from typing import Any
 from ray.tune import Trainable
 
 from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
+from itnas.search.work import Work
 
 MESSAGES = "messages"  # where a result holds them
 
 
 class JobTrainable(Trainable):
-    """`config`: the job as JSON, the threads it may use, and the users' tasks that its name may need."""
+    """`config` holds a job as JSON. `tasks`: users' tasks by the names that jobs use, whose files may not be here."""
 
-    def setup(self, config: dict[str, Any]) -> None:
+    def setup(  # type: ignore[override]  # Tune passes on what `with_parameters` was given
+        self, config: dict[str, Any], work: Work, tasks: dict[str, type], threads: int
+    ) -> None:
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-            os.environ[name] = str(config["threads"])
+            os.environ[name] = str(threads)
         import torch
 
-        torch.set_num_threads(config["threads"])
+        from itnas.tasks.lookup import provide
+
+        torch.set_num_threads(threads)
+        for name, kind in tasks.items():
+            provide(name, kind)
+        self.work = work
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -30,17 +38,11 @@ class JobTrainable(Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        from itnas.search.work import perform
-        from itnas.tasks.lookup import provide
-
-        for name, kind in config["tasks"].items():
-            provide(name, kind)
         self.job = Job.from_json(config["job"])
-        self.worker = ""
         # A trial may hang where no exception reaches it: then the process goes.
         if self.job.timeout is not None:
             faulthandler.dump_traceback_later(self.job.timeout, exit=True)
-        self.messages: Iterator[Message] = perform(self.job)
+        self.messages: Iterator[Message] = self.work(self.job, lambda: False)
 
     def step(self) -> dict[str, Any]:
         """One rung, or the end with the last rung: each result is a way to the driver and back."""
