@@ -16,13 +16,14 @@ import numpy as np
 from itnas.genome import Genome
 from itnas.models.specialists import specialist
 from itnas.search.pruning import Shadow
+from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
 from itnas.search.study import Asked, TaskStudy, as_asked
 from itnas.space import Space
 from itnas.tasks import find
 
 TRIES = 12  # proposals of known genomes in a row before something else is done
-INFEASIBLE = 200  # proposals against the constraints in a row before the space is given up
+INFEASIBLE = 200  # proposals against the constraints before the space is given up
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Proposer:
         self.task_of: dict[int, str] = {}
         self.asked: dict[int, int] = {}  # trial -> its number in its study
         self.origins: dict[int, str] = {}
+        self.barred: set[int] = set()  # trials that break the constraints
         self.values: dict[int, tuple[float, ...] | None] = {}  # of trials that have ended
         self.configure(settings)
 
@@ -92,33 +94,35 @@ class Proposer:
         if state.trials < len(self.settings.specialists):
             return self._propose_specialist(task, self.settings.specialists[state.trials])
         origin = "random" if _random_turn(state.proposals, self.settings.random_share) else "sampler"
+        flat = sampler_kind(self.settings.sampler).flat
         events: list[Event] = []
         proposals: list[Proposal] = []
         known = infeasible = 0
         while True:
-            asked = state.study.ask("random" if origin == "random" else self.settings.sampler)
+            asked = state.study.ask("random" if origin == "random" else self.settings.sampler, flat=flat)
             genome = self.space.genome(self._active(asked.parameters))
             earlier = state.of_genome[genome.hash]
             data = {"ask": asked.number, "origin": origin, "parameters": asked.parameters}
             data |= {key: value for key, value in _notes(asked).items() if value}
-            if earlier and known < TRIES:
-                known += 1
+            barred = bool(earlier) and earlier[0] in self.barred
+            if barred or (earlier and known < TRIES):
+                known, infeasible = known + 1, infeasible + barred
                 events.append(Event("ask", task, None, data | {"known": earlier[0]}))
                 self._end_known(state, asked.number, earlier[0])
-                continue
-            broken = None if earlier else self.space.violation(genome, find(task))
-            proposal = Proposal(self.next_trial, task, genome, origin, None, len(earlier), broken)
-            events.append(Event("ask", task, proposal.trial, data | ({"infeasible": True} if broken else {})))
-            proposals.append(proposal)
-            self._register(proposal, asked.number)
-            if broken is None:
-                state.proposals += 1
-                return events, proposals
-            infeasible += 1
+            else:
+                broken = None if earlier else self.space.violation(genome, find(task))
+                proposal = Proposal(self.next_trial, task, genome, origin, None, len(earlier), broken)
+                events.append(Event("ask", task, proposal.trial, data | ({"infeasible": True} if broken else {})))
+                proposals.append(proposal)
+                self._register(proposal, asked.number)
+                if broken is None:
+                    state.proposals += 1
+                    return events, proposals
+                infeasible += 1
             if infeasible >= INFEASIBLE:
                 raise ValueError(
-                    f"space {self.space.name}: {INFEASIBLE} genomes in a row break its constraints on {task} "
-                    f"({broken}): widen them"
+                    f"space {self.space.name}: {INFEASIBLE} proposals for one trial on {task} break the constraints: "
+                    "widen them"
                 )
 
     def _propose_specialist(self, task: str, name: str) -> tuple[list[Event], list[Proposal]]:
@@ -193,6 +197,7 @@ class Proposer:
         state.of_genome[proposal.genome.hash].append(trial)
         if proposal.infeasible is not None:
             assert asked is not None
+            self.barred.add(trial)
             self.values[trial] = None
             state.study.tell(asked, None)
             return

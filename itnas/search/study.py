@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from itnas.search.samplers.base import make_sampler, sampler_kind
+from itnas.search.samplers.base import make_sampler
 from itnas.space import Choice, Domain, Integer, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -38,15 +38,16 @@ class TaskStudy:
         self.study = optuna.create_study(directions=directions)
         self.count = 0
 
-    def ask(self, name: str) -> Asked:
-        """A proposal by the sampler of that name."""
+    def ask(self, name: str, *, flat: bool) -> Asked:
+        """A proposal by the sampler of that name. `flat`: with parameters for the branches not taken, too: samplers that
+        want them have no use for proposals that lack them, whoever made those."""
         objectives = len(self.study.directions)
         self.study.sampler = make_sampler(name, self.space, seed_of(self.seed, self.task, self.count), objectives)
         before = self._study_notes()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trial = self.study.ask()
-            if sampler_kind(name).flat:
+            if flat:
                 for parameter, domain in self.space.domains().items():
                     _suggest(trial, parameter, domain)
             self.space.build(lambda parameter, domain: _suggest(trial, parameter, domain))

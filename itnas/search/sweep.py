@@ -22,7 +22,7 @@ from itnas.search.record import Recorder
 from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
 from itnas.search.tensorboard import logged
-from itnas.search.work import Work
+from itnas.search.work import Work, perform
 from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
 from itnas.tasks import find
@@ -123,7 +123,14 @@ class Sweep:
         stored = self._value("space")
         return Space.parse(stored["text"], stored["name"])
 
-    def run(self, means: Means, *, stop: Callable[[], bool] = lambda: False, on_change: OnChange = ignore) -> str:
+    def run(
+        self,
+        means: Means,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        on_change: OnChange = ignore,
+        work: Work = perform,
+    ) -> str:
         """Go on until all is done (`ended`), the time is up (`late`), or somebody asks to stop (`interrupted`)."""
         proposer = Proposer(self.space, self._first_settings())
         for event in self._events():

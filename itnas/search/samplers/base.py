@@ -18,7 +18,7 @@ Make = Callable[[Space, int, int], BaseSampler]  # space, seed, number of object
 
 @dataclass(frozen=True)
 class SamplerKind:
-    """`flat`: it is asked for the parameters of all branches, also of those that its choices do not take."""
+    """`flat`: it is asked for the parameters of all branches, also of those not taken."""
 
     make: Make
     summary: str

@@ -20,6 +20,7 @@ class Whole(BaseSampler):
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.rng = space, np.random.default_rng(seed)
+        self.domains = space.domains()
         self.proposal: Mapping[str, Any] = {}
 
     @abc.abstractmethod
@@ -40,4 +41,5 @@ class Whole(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        return self.proposal[param_name]
+        # What the branches taken have no need of may be asked for all the same.
+        return self.proposal[param_name] if param_name in self.proposal else self.domains[param_name].draw(self.rng)
