@@ -78,7 +78,7 @@ def one_sentence(error: ValidationError, where: str) -> str:
         given = context.get("tag", given)
         expected = str(context.get("expected") or context.get("expected_tags"))
         close = difflib.get_close_matches(str(given), [part.strip("' ") for part in expected.split(",")], n=1)
-        problem = f"must be {expected}, got {given!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+        problem = f"must be {expected}, got {reprlib.repr(given)}" + (f"; did you mean {close[0]!r}?" if close else "")
     elif kind == "value_error":
         problem = str(context["error"])
     else:

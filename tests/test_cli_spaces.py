@@ -47,7 +47,7 @@ def test_the_list_as_json_and_csv() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_one_in_full_shows_every_domain(name: str) -> None:
-    shown = run(name, columns=200)
+    shown = run(name, columns=400)
     assert shown.returncode == 0, shown.stderr
     for row in Space.load(name).tree():
         if row.kind not in ("option", "fixed"):

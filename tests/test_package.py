@@ -50,6 +50,7 @@ def test_the_wheel_works_outside_the_repository(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(unpacked)
     assert (unpacked / "itnas" / "py.typed").is_file()
     assert (unpacked / "itnas" / "benchmarks" / "operator.py").is_file()
+    assert (unpacked / "itnas" / "search_spaces" / "emergence.yaml").is_file()
     code = f"import sys; sys.path.insert(0, {str(unpacked)!r}); import itnas; "
     use = "import torch; itnas.IntegralTransform(4)(torch.randn(1, 40, 4)); print(itnas.__file__)"
     where = python(code + use, cwd=tmp_path)
@@ -57,3 +58,5 @@ def test_the_wheel_works_outside_the_repository(tmp_path: Path) -> None:
     arguments = "itnas bench operator --only crossover --quick --json"
     shown = python(f"{code}from itnas.cli import main; sys.argv = {arguments!r}.split(); main()", cwd=tmp_path)
     assert '"auto / fastest"' in shown
+    spaces = "from itnas.space import Space, shipped; print(len([Space.load(name) for name in shipped()]))"
+    assert int(python(code + spaces, cwd=tmp_path)) == len(list((ROOT / "search_spaces").glob("*.yaml")))

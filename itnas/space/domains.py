@@ -154,11 +154,13 @@ class Real:
     def other(self, value: Value, rng: np.random.Generator) -> float:
         """Another value: near by every other time; there must be one."""
         assert isinstance(value, (int, float))
-        while True:
+        for _ in range(20):
             near = rng.random() < 0.5
             found = self._at(min(max(self._place(value) + 0.1 * rng.normal(), 0.0), 1.0)) if near else self.draw(rng)
             if found != value:
                 return found
+        # The bounds are so close that next to nothing lies between them.
+        return self.low if value != self.low else self.high
 
     def _at(self, place: float) -> float:
         if self.log:
@@ -168,8 +170,10 @@ class Real:
         return float(min(max(found, self.low), self.high))
 
     def _place(self, value: float) -> float:
+        """Where a value lies: 0 is low, 1 is high."""
         if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            span = math.log(self.high) - math.log(self.low)
+            return (math.log(value) - math.log(self.low)) / span if span else 0.0
         return (value - self.low) / (self.high - self.low)
 
 

@@ -11,7 +11,7 @@ from itnas.space.domains import Choice, Domain, Value
 from itnas.space.guides import First, Parameters, Recorded, draw_subset, record, size_of
 from itnas.space.tree import Alternatives, Fields, Fixed, Members, Names, Number, Part, join
 
-SAMPLES = 100
+SAMPLES = 200
 MOST_TRIED = 8  # values of one domain
 Identity = Callable[[Any], str]  # of a document: what is equal for equal genomes
 
@@ -24,11 +24,10 @@ def estimate(root: Part, names: Names, identity: Identity, size: int, samples: i
     """
     rng = np.random.default_rng(0)
     shares = np.array([1 / Class(root, names, identity, draw(root, names, rng)).size(rng) for _ in range(samples)])
-    mean, error = float(shares.mean()), float(shares.std(ddof=1)) / samples**0.5
-    # What fewer than 3 in `samples` assignments do need not have been seen (rule of three).
-    unseen = 3 / samples
-    low = min(mean - 1.96 * error, mean * (1 - unseen))
-    high = max(mean + 1.96 * error, mean * (1 + unseen))
+    mean = float(shares.mean())
+    # Rare assignments of a share of their own need not have been seen: two made up ones keep the interval honest.
+    error = float(np.std([*shares, 1.0, shares.min() / 2], ddof=1)) / samples**0.5
+    low, high = mean - 1.96 * error, mean + 1.96 * error
     return _times(size, mean), _times(size, max(low, mean / samples)), _times(size, min(high, 1.0))
 
 
@@ -101,14 +100,16 @@ class Class:
         if name not in self.member:
             return 1.0
         present = self.member[name]
-        others = [value for value in domain.values() if value != present]
-        tried = others
-        if len(others) > MOST_TRIED:
-            tried = [others[int(number)] for number in rng.permutation(len(others))[:MOST_TRIED]]
+        values, count = domain.values(), domain.size or 1
+        if count > MOST_TRIED + 1:
+            drawn = {values[int(number)] for number in rng.integers(count, size=MOST_TRIED)}
+            tried = sorted(drawn - {present}, key=str)
+        else:
+            tried = [value for value in values if value != present]
         kept = [value for value in tried if self._means_the_same(self._moved(name, value), name, value)]
         if kept and rng.random() < len(kept) / (len(kept) + 1):
             self.member = self._moved(name, kept[int(rng.integers(len(kept)))]).parameters
-        return 1.0 + len(kept) * len(others) / max(len(tried), 1)
+        return 1.0 + len(kept) * (count - 1) / max(len(tried), 1)
 
     def _means_the_same(self, moved: Recorded, name: str, value: Value) -> bool:
         # A subset that became too small was repaired: that is another assignment, or the same one.

@@ -115,6 +115,8 @@ def _members(members: list[Located], entries: dict[str, Located], at: _At) -> Me
     for member in members:
         if isinstance(member.value, (list, dict, bool)) or member.value is None:
             raise at.error(f"members must be texts or numbers, got {_short(_text(member.plain()))}", member.line)
+        if not str(member.value).isprintable():
+            raise at.error(f"members must stand on one line, got {_short(member.value)}", member.line)
         if str(member.value) in seen:
             raise at.error(f"the member {_short(_text(member.value))} is given twice", member.line)
         seen.add(str(member.value))

@@ -18,6 +18,7 @@ LARGEST_FILE = 256 * 1024  # bytes; the largest space shipped has some 3,000
 MOST_NODES = 20_000  # values after aliases are written out: nine lines can ask for 10^9 of them
 DEEPEST = 32
 LONGEST_TEXT = 1000
+LONGEST_KEY = 100
 _PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
 
 
@@ -133,6 +134,8 @@ class _Reader:
             key = self.read(key_node).value
             if not isinstance(key, str):
                 raise ValueError(f"{self.where}: line {line}: a key must be a text, got {_short(str(key))}")
+            if not key.isprintable() or len(key) > LONGEST_KEY:
+                raise ValueError(f"{self.where}: line {line}: a key has at most {LONGEST_KEY} characters on one line")
             if key in seen:
                 raise ValueError(f"{self.where}: line {line}: the key {_short(key)} is given twice")
             seen.add(key)

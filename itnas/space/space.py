@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -24,7 +24,10 @@ from itnas.space.read import read_part
 from itnas.space.rows import Row, rows
 from itnas.space.schema import schema
 from itnas.space.source import Located, locate, read_source, shown_path
-from itnas.space.tree import Alternatives, Fields, Fixed, Guide, Names, Part, domains_of, named, walk
+from itnas.space.tree import Alternatives, Fields, Fixed, Guide, Members, Names, Part, domains_of, named, walk
+
+if TYPE_CHECKING:
+    from itnas.tasks import Task
 
 _NAME = re.compile(r"\w[\w .+-]{0,63}")
 _ABOUT = ("summary", "constraints")
@@ -142,7 +145,7 @@ class Space:
         """How many different genomes there are: counted up to `limit` assignments, estimated beyond."""
         return count_genomes(self.root, self.names, lambda document: genome_of(document).hash, limit)
 
-    def violation(self, genome: Genome, task: Any) -> str | None:
+    def violation(self, genome: Genome, task: Task | str) -> str | None:
         """The first constraint that a genome breaks on a task, or why it cannot be built there; None: neither."""
         return self.constraints.violation(genome, task)
 
@@ -167,7 +170,7 @@ class _Stored:
             raise ValueError(f"parameter {name} is missing")
         return self.parameters[name]
 
-    def subset(self, names: list[str], members: Any) -> list[bool]:
+    def subset(self, names: list[str], members: Members) -> list[bool]:
         return Asked(self.value).subset(names, members)
 
 

@@ -191,6 +191,13 @@ def test_integers_keep_their_steps() -> None:
     assert {domain.draw(rng) for _ in range(50)} == {domain.other(5, rng) for _ in range(50)} | {5} == {2, 5, 8}
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_numbers_between_bounds_that_all_but_touch_still_change(log: bool) -> None:
+    domain, rng = Real(1e15, 1e15 + 0.125, log=log), np.random.default_rng(0)
+    assert {domain.other(domain.low, rng) for _ in range(20)} == {domain.high}
+    assert domain.other(domain.high, rng) == domain.low
+
+
 def test_a_space_with_specialists_starts_from_them() -> None:
     from itnas.models.specialists import specialist
 
