@@ -39,8 +39,8 @@ class TaskStudy:
         self.count = 0
 
     def ask(self, name: str, *, flat: bool) -> Asked:
-        """A proposal by the sampler of that name. `flat`: with parameters for the branches not taken, too: samplers that
-        want them have no use for proposals that lack them, whoever made those."""
+        """A proposal by the sampler of that name. `flat`: with parameters for the branches not taken, too: a sampler
+        that wants them has no use for proposals that lack them, whoever made those."""
         objectives = len(self.study.directions)
         self.study.sampler = make_sampler(name, self.space, seed_of(self.seed, self.task, self.count), objectives)
         before = self._study_notes()

@@ -125,7 +125,7 @@ class Space:
 
     def parameters(self) -> list[str]:
         """The names of all parameters, in document order, those of every branch included."""
-        return list(dict.fromkeys(self.names.values()))
+        return list(self.domains())
 
     def size(self) -> int | None:
         """How many assignments there are; None with a continuous domain."""

@@ -65,7 +65,7 @@ def test_emergence_reaches_what_is_known_to_solve() -> None:
     """Convolution, attention and recurrence, each in the form that solves its task, and never refused on sequences."""
     space = Space.load("emergence")
     mlp = {f"layers.kernel.features/{name}": False for name in ("fourier", "offset", "product", "content", "clock")}
-    mlp |= {"layers": "mlp", "layers.heads": 4, "layers.kernel.hidden": 16, "layers.kernel.activation": "relu"}
+    mlp |= {"layers": "mlp", "layers.heads": 4, "layers.kernel.hidden": 16}
     mlp |= {"layers[mlp].kernel.layers": 1, "layers.kernel.damped": False, "layers[mlp].normaliser": "none"}
     chosen = {f"layers.kernel.features/{name}": True for name in ("fourier", "offset", "product")}
     recall = space.genome(mlp | chosen | {"layers[mlp].normaliser": "softmax"})

@@ -27,9 +27,9 @@ def run(tmp_path: Path) -> Path:
 def test_a_reader_sees_only_whole_transactions(run: Path) -> None:
     reader = RunReader(run)
     with RunWriter(run) as writer:
-        with pytest.raises(ZeroDivisionError), writer.transaction():
+        with pytest.raises(ValueError, match="not JSON compliant"), writer.transaction():  # noqa: PT012
             writer.event("ask", "delay", 0, {})
-            raise ZeroDivisionError
+            writer.event("ask", "delay", 1, {"x": float("nan")})
         assert list(reader.events()) == []
         with writer.transaction(durable=True):
             writer.event("ask", "delay", 0, {"x": 1})
@@ -91,17 +91,30 @@ def test_a_second_driver_is_told_who_the_first_is(run: Path) -> None:
         pass
 
 
-def test_a_lock_ends_with_its_process(run: Path) -> None:
-    code = f"import time; from pathlib import Path; from itnas.store import RunLock\nwith RunLock(Path({str(run)!r})): print('held', flush=True); time.sleep(60)"
+def _holding(run: Path) -> "subprocess.Popen[bytes]":
+    """Another process that holds the run's lock."""
+    code = f"""
+import time
+from pathlib import Path
+from itnas.store import RunLock
+with RunLock(Path({str(run)!r})):
+    print("held", flush=True)
+    time.sleep(60)
+"""
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
+    process.stdout.close()
+    return process
+
+
+def test_a_lock_ends_with_its_process(run: Path) -> None:
+    process = _holding(run)
     assert driven(run)
     with pytest.raises(RunError, match=f"process {process.pid}"), RunLock(run):
         pass
     process.kill()
     process.wait()
-    process.stdout.close()
     with RunLock(run):
         pass
 
@@ -109,13 +122,9 @@ def test_a_lock_ends_with_its_process(run: Path) -> None:
 def test_stopping_asks_the_driver(run: Path) -> None:
     with pytest.raises(RunError, match="no sweep is running"):
         ask_to_stop(run)
-    code = f"import time; from pathlib import Path; from itnas.store import RunLock\nwith RunLock(Path({str(run)!r})): print('held', flush=True); time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
+    process = _holding(run)
     assert ask_to_stop(run) == process.pid
     assert process.wait(10) == -15
-    process.stdout.close()
 
 
 def test_arrays_are_whole_or_absent(run: Path) -> None:
