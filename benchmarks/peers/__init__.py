@@ -1,0 +1,1 @@
+"""Programs as others would write them, for comparison."""

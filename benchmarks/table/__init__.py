@@ -1,0 +1,1 @@
+"""A table of all genomes of a small space, trained: what samplers are compared on."""
