@@ -18,7 +18,7 @@ NOT_SHOWN = "other"
 def findings(
     tasks: Sequence[str], trials: Sequence[Row], confirmations: Sequence[Row], layers: Sequence[Row]
 ) -> list[dict[str, Any]]:
-    """Rows for each task: first the families that some layer became, the commonest first; then layer by layer.
+    """Rows for each task: first the families that some layer became, whichever it is; then layer by layer.
 
     They rest on the confirmed networks, fresh seeds of the best genomes, specialists apart; before there are any, on
     the networks that were examined while searching. Genomes are clusters.
@@ -49,8 +49,8 @@ def _networks(task: str, layers: Sequence[Row]) -> tuple[str | None, dict[tuple[
 
 
 def _anywhere(networks: Mapping[tuple[int, int], Sequence[Row]]) -> list[Agreement]:
-    """Families that some layer of a network became and no untrained copy shows, the commonest first."""
-    shown = {key: {row["family"] for row in own if row.get("emerged") is not False} for key, own in networks.items()}
+    """Families that some layer of a network became: those that emerged in most networks first."""
+    shown = {key: {row["family"] for row in own} for key, own in networks.items()}
     seen = [family for family in MECHANISMS if any(family in each for each in shown.values())]
     observed = {
         family: [
@@ -59,7 +59,8 @@ def _anywhere(networks: Mapping[tuple[int, int], Sequence[Row]]) -> list[Agreeme
         ]
         for family in seen
     }
-    return sorted(agreement_on(seen, observed), key=lambda each: -each.share)
+    found = agreement_on(seen, observed)
+    return sorted(found, key=lambda each: (-len(_emerged(each, networks)), -each.share))
 
 
 def _copies(layers: Sequence[Row], family: str) -> tuple[str, ...]:
@@ -76,13 +77,17 @@ def _by_layer(networks: Mapping[tuple[int, int], Sequence[Row]]) -> list[Agreeme
     )
 
 
-def _told(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -> dict[str, Any]:
-    emerged = {
+def _emerged(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -> set[tuple[int, int]]:
+    """The networks in which the family emerged: no untrained copy shows it, or comes near."""
+    return {
         key
         for key, own in networks.items()
         for row in own
         if row["family"] == found.family and row.get("emerged") and found.layer in (ANYWHERE, row["layer"])
     }
+
+
+def _told(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -> dict[str, Any]:
     return {
         "layer": None if found.layer == ANYWHERE else found.layer,
         "family": found.family,
@@ -92,7 +97,7 @@ def _told(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -
         "count": found.count,
         "networks": found.networks,
         "genomes": found.genomes,
-        "emerged": len(emerged) / found.networks,
+        "emerged": len(_emerged(found, networks)) / found.networks,
         "null": found.null,
         "p": found.p,
         "sentence": found.sentence(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import reprlib
 from typing import Any, Self
 
@@ -77,7 +78,7 @@ def one_sentence(error: ValidationError, where: str) -> str:
     elif kind in ("literal_error", "union_tag_invalid"):
         given = context.get("tag", given)
         expected = str(context.get("expected") or context.get("expected_tags"))
-        close = difflib.get_close_matches(str(given), [part.strip("' ") for part in expected.split(",")], n=1)
+        close = difflib.get_close_matches(str(given), re.findall(r"'([^']*)'", expected), n=1)
         problem = f"must be {expected}, got {reprlib.repr(given)}" + (f"; did you mean {close[0]!r}?" if close else "")
     elif kind == "value_error":
         problem = str(context["error"])

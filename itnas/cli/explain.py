@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def explain(
     weights: Annotated[
         str,
-        typer.Argument(metavar="folder", help="What itnas train wrote: its folder, or a .safetensors file in it."),
+        typer.Argument(
+            metavar="weights", help="What itnas train wrote (a folder, or a .safetensors file in it), or RUN:TRIAL."
+        ),
     ],
     task: Annotated[
         str | None,
@@ -76,7 +78,7 @@ def explain(
     from itnas.behaviour.samples import Source
     from itnas.training.trained_folder import TrainedFolder
 
-    folder = TrainedFolder.open(weights, task)
+    folder = TrainedFolder.open(_trained(weights), task)
     members = folder.every() if every else [folder.best() if replica is None else folder.one(replica)]
     networks = {member.replica: member.network for member in members}
     checked(members[0].network, Source(folder.task), chosen, copies)
@@ -95,6 +97,17 @@ def explain(
         if plot is not None:
             _draw(plot, folder, members, found, described)
     _print(folder, members, found, as_json=as_json, as_csv=as_csv, every=every)
+
+
+def _trained(weights: str) -> Path:
+    """A folder of trained networks; of a trial of a sweep (`runs/first:12`) the confirmed ones, if there are any."""
+    path = Path(weights)
+    run, _, trial = weights.rpartition(":")
+    if path.exists() or not run or not trial.isdecimal():
+        return path
+    from itnas.run import Run
+
+    return Run(run).networks(int(trial))
 
 
 def _lengths(text: str) -> tuple[int, ...]:

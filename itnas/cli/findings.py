@@ -12,6 +12,8 @@ from itnas.cli.listing import AsCsv, AsJson, show
 from itnas.cli.sweep_view import interval, picture
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from itnas.run import Run
 
 Folder = Annotated[Path, typer.Argument(metavar="run", help="The folder of a run.")]
@@ -126,40 +128,68 @@ def findings(run: Folder, as_json: AsJson = False, as_csv: AsCsv = False) -> Non
 def print_findings(run: Run) -> None:
     """The findings for people: what emerged in each task, then how well that works."""
     from rich.console import Console
-    from rich.table import Table
 
     console, rows = Console(), run.finding_rows()
-    emerged = Table(title="What emerged", title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("task", "where", "family", "networks", "share (95 %)", "untrained", "p"):
-        emerged.add_column(name, justify="right" if name in ("networks", "untrained", "p") else "left")
+    console.print(_emerged(rows))
+    console.print()
+    console.print(_scores(rows))
+    console.print(f"in {run.folder}", highlight=False, soft_wrap=True)
+
+
+def _emerged(rows: list[dict[str, Any]]) -> Table:
+    """Families of some layer, whichever, then of each layer; a task's name stands at its first row."""
+    names = ("task", "layer", "family", "networks", "95 %", "emerged", "untrained", "p")
+    table = _plain("What the layers became", names)
+    before = None
     for row in rows:
+        task = row["task"] if row["task"] != before else ""
+        before = row["task"]
         if row["family"] is None:
-            emerged.add_row(row["task"], "", row["sentence"])
+            table.add_row(task, "", row["sentence"])
             continue
-        emerged.add_row(
-            row["task"],
-            "some layer" if row["layer"] is None else f"  layer {row['layer'] + 1}",
+        table.add_row(
+            task,
+            "any" if row["layer"] is None else str(row["layer"] + 1),
             row["family"],
             f"{row['count']} of {row['networks']}",
-            f"{row['share']:.2f} ({row['low']:.2f}-{row['high']:.2f})",
+            f"{row['low']:.2f}-{row['high']:.2f}",
+            f"{row['emerged']:.2f}",
             "" if row["null"] is None else f"{row['null']:.2f}",
             "" if row["p"] is None else f"{row['p']:.2g}",
         )
-    console.print(emerged)
-    console.print()
-    scores = Table(title="How well", title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("task", "best", "score (95 %)", "test (95 %)", "best specialist", "its test", "sampler / random"):
-        scores.add_column(name)
+    return table
+
+
+def _scores(rows: list[dict[str, Any]]) -> Table:
+    """The best genome beside the best specialist, and the search beside chance."""
+    table = _plain("How well", ("task", "whose", "score (95 %)", "test (95 %)"))
     for row in {row["task"]: row for row in rows}.values():
-        beside = row["random_score"] is not None and row["sampler_score"] is not None
-        scores.add_row(
-            row["task"],
-            "" if row["best_trial"] is None else f"trial {row['best_trial']}",
-            interval(row["score"], row["score_low"], row["score_high"]),
-            interval(row["test_score"], row["test_low"], row["test_high"]),
-            "" if row["specialist"] is None else f"{row['specialist']} {row['specialist_score']:.4f}",
-            "" if row["specialist_test_score"] is None else f"{row['specialist_test_score']:.4f}",
-            f"{row['sampler_score']:.4f} / {row['random_score']:.4f} (best of {row['equal_trials']})" if beside else "",
-        )
-    console.print(scores)
-    console.print(f"in {run.folder}", highlight=False, soft_wrap=True)
+        told = [
+            (
+                None if row["best_trial"] is None else f"trial {row['best_trial']}",
+                interval(row["score"], row["score_low"], row["score_high"]),
+                interval(row["test_score"], row["test_low"], row["test_high"]),
+            ),
+            (
+                row["specialist"],
+                interval(row["specialist_score"], None, None),
+                interval(row["specialist_test_score"], None, None),
+            ),
+        ]
+        count = row["equal_trials"]
+        for name, score in (("sampled", row["sampler_score"]), ("at random", row["random_score"])):
+            told.append((f"best of {count} {name}" if score is not None else None, interval(score, None, None), ""))
+        own = [each for each in told if each[0] is not None]
+        for number, (whose, score, test) in enumerate(own):
+            table.add_row(row["task"] if number == 0 else "", whose, score, test)
+    return table
+
+
+def _plain(title: str, names: tuple[str, ...]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in names:
+        right = name in ("emerged", "untrained", "p")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name != "task")
+    return table

@@ -112,6 +112,7 @@ class Driver:
         """A job that was asked to stop: this attempt does not count against it."""
         self._over(job)
         self.recorder.release(job)
+        self.again.append(job)
         self.on_change("released", job, None)
 
     def _again(self) -> Job | None:

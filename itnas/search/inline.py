@@ -11,7 +11,7 @@ from types import FrameType
 
 from itnas.search.driver import Driver
 from itnas.search.job import Failure, Job, Outcome
-from itnas.search.work import HungError, Work, perform
+from itnas.search.work import HungError, Work, failure, perform
 
 
 def run_inline(driver: Driver, work: Work = perform) -> None:
@@ -27,8 +27,12 @@ def _run(driver: Driver, job: Job, work: Work) -> bool:
     until = None if job.timeout is None else time.monotonic() + job.timeout
     try:
         while True:
-            with _limited(until, job):
-                message = next(messages, None)
+            try:
+                with _limited(until, job):
+                    message = next(messages, None)
+            except HungError as error:
+                # It rang when the work had just caught its breath, and could not turn it into a message itself.
+                message = failure(error)
             if message is None:
                 return False
             if driver.take(job, message) or isinstance(message, (Outcome, Failure)):

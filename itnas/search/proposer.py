@@ -54,7 +54,7 @@ class _TaskState:
 
     def __init__(self, space: Space, task: str, settings: SweepSettings) -> None:
         self.study = TaskStudy(space, task, settings.seed, settings.objectives)
-        self.shadow = Shadow(settings.pruner)
+        self.shadow = Shadow(settings.pruner, settings.rungs)
         self.proposals = 0  # turns of the sampler and of the random arm
         self.trials = 0  # that take a device
         self.of_genome: dict[str, list[int]] = defaultdict(list)

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import math
+
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.trial import TrialState, create_trial
 
 STARTUP_TRIALS = 5  # trials of a task before the first may be stopped
-WARMUP_RUNGS = 2  # and rungs of a trial: early on, most candidates look alike
+# Share of a trial's budget in which it is left alone: networks that find out late how a task is solved look until then
+# like those that never do.
+WARMUP = 0.4
 
 
-def make_pruner(name: str) -> BasePruner:
+def make_pruner(name: str, rungs: int) -> BasePruner:
+    first = math.floor(WARMUP * rungs) + 1  # rung at which a trial may be stopped
     if name == "median":
-        return MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_RUNGS)
+        return MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=first)
     if name == "halving":
-        return SuccessiveHalvingPruner(min_resource=WARMUP_RUNGS, reduction_factor=3)
+        return SuccessiveHalvingPruner(min_resource=first, reduction_factor=2)
     return NopPruner()
 
 
 class Shadow:
     """All trials of one task, whoever proposed them, with the score at each rung."""
 
-    def __init__(self, pruner: str) -> None:
-        self.study = optuna.create_study(direction="maximize", pruner=make_pruner(pruner))
+    def __init__(self, pruner: str, rungs: int) -> None:
+        self.rungs = rungs
+        self.study = optuna.create_study(direction="maximize", pruner=make_pruner(pruner, rungs))
         self.numbers: dict[int, int] = {}  # trial -> its number in the shadow study
 
     def set_pruner(self, pruner: str) -> None:
-        self.study.pruner = make_pruner(pruner)
+        self.study.pruner = make_pruner(pruner, self.rungs)
 
     def add(self, trial: int) -> None:
         self.numbers[trial] = len(self.numbers)

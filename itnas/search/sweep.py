@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from itnas.registry import check_choice
 from itnas.search.driver import Driver, OnChange, ignore
@@ -61,7 +61,7 @@ class Sweep:
     def __init__(self, folder: Path, lock: RunLock, writer: RunWriter) -> None:
         self.folder, self.lock, self.writer = folder, lock, writer
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Sweep:
         return self
 
     def __exit__(
@@ -71,7 +71,7 @@ class Sweep:
         self.lock.__exit__(kind, error, trace)
 
     @classmethod
-    def create(cls, folder: Path, space: Space, settings: SweepSettings) -> Self:
+    def create(cls, folder: Path, space: Space, settings: SweepSettings) -> Sweep:
         """A new run. The folder must not hold anything yet."""
         check_settings(settings)
         folder = folder.resolve()
@@ -94,7 +94,7 @@ class Sweep:
         return cls(folder, lock, writer)
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path) -> Sweep:
         """A run that is there, to go on with."""
         folder = folder.resolve()
         RunReader(folder)  # says what is wrong with the folder

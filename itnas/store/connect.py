@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from itnas.files import sync_folder
 from itnas.store.schema import APPLICATION, SCHEMA, TABLES
 
 DATABASE = "run.db"
@@ -61,21 +62,39 @@ def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
     return f"{path} is damaged, or no run database ({text}): restore it from a copy"
 
 
-def create(path: Path) -> sqlite3.Connection:
-    """A new run.db; it appears whole or not at all."""
+def begin(path: Path) -> sqlite3.Connection:
+    """A new database, under another name until it is published: a run that exists says what it is a run of."""
     check_file_system(path.parent)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
+    discard(path)
     with explained(path):
-        connection = sqlite3.connect(fresh, isolation_level=None)
+        connection = sqlite3.connect(fresh(path), isolation_level=None)
         try:
             connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
             connection.executescript(f"BEGIN; {TABLES} COMMIT;")
-        finally:
+        except BaseException:
             connection.close()
-    os.replace(fresh, path)
+            discard(path)
+            raise
+    return connection
+
+
+def publish(path: Path) -> sqlite3.Connection:
+    """Give the new database its name, and open it again under that."""
+    os.replace(fresh(path), path)
+    sync_folder(path.parent)
     return open_to_write(path)
+
+
+def fresh(path: Path) -> Path:
+    """Where a new database is made."""
+    return path.with_name(f".{path.name}.new")
+
+
+def discard(path: Path) -> None:
+    """Remove a database that was never published, with what SQLite has put beside it."""
+    for name in (fresh(path), fresh(path).with_name(f"{fresh(path).name}-journal")):
+        name.unlink(missing_ok=True)
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:

@@ -12,22 +12,23 @@ from types import TracebackType
 from typing import Any, Self
 
 from itnas.store.arrays import Arrays
-from itnas.store.connect import DATABASE, check_whole, create, explained, open_to_write
+from itnas.store.connect import DATABASE, begin, check_whole, discard, explained, open_to_write, publish
 
 Row = Mapping[str, Any]
 
 
 class RunWriter:
-    """Rows into run.db. Only the holder of the run's lock makes one."""
+    """Rows into run.db, by the holder of the run's lock. A new run.db appears with its first transaction."""
 
     def __init__(self, folder: Path, *, new: bool = False) -> None:
         self.path = folder / DATABASE
         self.arrays = Arrays(folder)
+        self.new = new
         if not new:
             # An unfinished log of a killed driver is read back first; then damage would show.
             open_to_write(self.path).close()
             check_whole(self.path)
-        self.connection = create(self.path) if new else open_to_write(self.path)
+        self.connection = begin(self.path) if new else open_to_write(self.path)
         self.connection.row_factory = sqlite3.Row
         with explained(self.path):
             self.arrays.sweep(row["path"] for row in self.connection.execute("SELECT path FROM kept"))
@@ -39,6 +40,8 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.connection.close()
+        if self.new:
+            discard(self.path)
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
@@ -53,6 +56,14 @@ class RunWriter:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+            if self.new:
+                self._publish()
+
+    def _publish(self) -> None:
+        """Let others see the run, now that it holds what they will look for."""
+        self.connection.close()
+        self.connection, self.new = publish(self.path), False
+        self.connection.row_factory = sqlite3.Row
 
     def set(self, key: str, value: Any) -> None:
         """Something about the sweep."""

@@ -6,7 +6,6 @@ genome.yaml  result.json  weights.safetensors  replicas.safetensors: what `itnas
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -125,11 +124,7 @@ def _folder_of(path: Path) -> Path:
         if path.name not in (WEIGHTS, REPLICAS):
             raise ValueError(f"{path}: name a training's folder, or {WEIGHTS} or {REPLICAS} in it")
         return path.parent
-    if re.fullmatch(r".+:\d+", str(path)):
-        raise ValueError(
-            f"{path}: runs of many trials come with `itnas search`; name a folder that `itnas train --out` wrote"
-        )
-    raise ValueError(f"{path}: there is no such folder; name one that `itnas train --out` wrote")
+    raise ValueError(f"{path}: no such folder: name one that `itnas train --out` wrote, or a trial as RUN:TRIAL")
 
 
 def _result(path: Path) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from tests.cli_explain.running import ALONE, QUICK, START, Inside
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere: there is no such folder; name one that `itnas train --out` wrote"),
-        (["runs/first:17"], "runs/first:17: runs of many trials come with `itnas search`"),
+        (["nowhere"], "nowhere: no such folder: name one that `itnas train --out` wrote"),
+        (["runs/nothing:17"], "runs/nothing: no such run"),
         (["."], "holds no finished training (genome.yaml, result.json, weights.safetensors, replicas.safetensors"),
         (["OUT/genome.yaml"], "genome.yaml: name a training's folder, or weights.safetensors or replicas.safetensors"),
         (["file"], "file: name a training's folder, or weights.safetensors or replicas.safetensors in it"),
@@ -154,7 +154,7 @@ def test_a_folder_without_weights(copied: Path, inside: Inside) -> None:
 def test_help_names_what_is_given(inside: Inside) -> None:
     code, out, _ = inside("explain", "--help")
     assert code == 0
-    assert "folder" in out.splitlines()[1]
+    assert "weights" in out.splitlines()[1]
     options = [line.split() for line in out.splitlines() if "--" in line]
     told = {word: line for line in options for word in line if word.startswith("--")}
     kinds = {"--task": "<task>", "--lengths": "<n,n,...>", "--replica": "<n>", "--copies": "<n>", "--plot": "<file>"}

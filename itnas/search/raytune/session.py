@@ -7,7 +7,9 @@ import logging
 import os
 import re
 import shutil
+import signal
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -54,7 +56,8 @@ def ray_session(address: str | None, *, cpus: int | None = None, logs: Path | No
     try:
         import ray
 
-        _start(address, folder, cpus)
+        with _own_signals():
+            _start(address, folder, cpus)
         try:
             found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
             nodes = tuple(dict(node["Resources"]) for node in found if node["Alive"])
@@ -97,6 +100,19 @@ def _start(address: str | None, folder: Path, cpus: int | None) -> None:
                 f"cannot join the Ray cluster at {address} ({said}): is it up, and, if it wants a token, is that in "
                 "~/.ray/auth_token or RAY_AUTH_TOKEN here?"
             ) from error
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray puts a handler of SIGTERM of its own in the place of ours, which asks the sweep to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _allow_token() -> None:
