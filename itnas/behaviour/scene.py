@@ -65,10 +65,15 @@ class Scene:
         return self.view.output(kernel) - self.silent
 
     @cached_property
+    def said(self) -> Float[Tensor, "batch points out"]:
+        """What is heard of the layer's own kernel."""
+        return self.output - self.silent
+
+    @cached_property
     def looks_ahead(self) -> bool:
         """Whether some point sees a later one."""
-        kernel = self.kernel
-        return bool(kernel.triu(1).abs().amax() > 1e-6 * kernel.abs().amax().clamp_min(1e-30))
+        largest = self.kernel.abs().amax((0, 1))  # [N, N]
+        return bool(largest.triu(1).amax() > 1e-6 * largest.amax().clamp_min(1e-30))
 
     @cached_property
     def kernels(self) -> KernelSubject:
