@@ -129,9 +129,10 @@ class Examination:
             found = self.measure(self._unbudgeted(replacement))
             return Curve(((1, found),), 1 if found.value >= enough else None)
         most = replacement.most(self.scene)
-        whole = self.measure(replacement.kernel(self.scene, most))
-        if whole.value < enough:
-            return Curve(((most, whole),))
+        if not replacement.exact:
+            whole = self.measure(replacement.kernel(self.scene, most))
+            if whole.value < enough:
+                return Curve(((most, whole),))
         return smallest(lambda budget: self.measure(replacement.kernel(self.scene, budget)), most, enough)
 
     def _unbudgeted(self, replacement: Replacement) -> Tensor:
@@ -186,10 +187,13 @@ class Examination:
         local = None if needed is None else self.fit("local")
         if needed is None or local is None or 2 * needed >= local.most(self.scene):
             return False
-        near = local.kernel(self.scene, 2 * needed)
-        own = [self.scene.view.output(each if self.head is None else self._in_head(each)) for each in (near, 0 * near)]
-        lost = (own[0] - self.scene.output).square().sum()
-        return bool(lost <= COMPACT * (own[1] - self.scene.output).square().sum())
+        near, scene = local.kernel(self.scene, 2 * needed), self.scene
+        if self.head is None:
+            kept, silent = scene.view.output(near), scene.silent
+        else:
+            kept, silent = (scene.view.output(self._in_head(each)) for each in (near, 0 * near))
+        lost = (kept - scene.output).square().sum()
+        return bool(lost <= COMPACT * (silent - scene.output).square().sum())
 
     def _parts(self, curves: dict[str, Curve]) -> tuple[str, ...]:
         """The parts of the first sum of two mechanisms that suffices, if the weaker one adds enough."""

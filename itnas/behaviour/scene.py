@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from itnas.behaviour.subjects import KernelSubject, Subject, View
+from itnas.behaviour.subjects import KernelSubject, OpaqueSubject, Subject, View
 from itnas.behaviour.subjects.base import repeated
 from itnas.behaviour.truncation import Directions, cuts_of, directions, flipped
 from itnas.operator.domain import Domain
@@ -72,7 +72,10 @@ class Scene:
     @cached_property
     def looks_ahead(self) -> bool:
         """Whether some point sees a later one."""
-        largest = self.kernel.abs().amax((0, 1))  # [N, N]
+        kernel, subject = self.kernel, self.subject
+        if isinstance(subject, OpaqueSubject) and not subject.looks_ahead(self.inputs.u, self.inputs.domain):
+            return False
+        largest = kernel.abs().amax((0, 1))  # [N, N]
         return bool(largest.triu(1).amax() > 1e-6 * largest.amax().clamp_min(1e-30))
 
     @cached_property

@@ -19,6 +19,7 @@ class Replacement(abc.ABC):
     family: ClassVar[str]
     summary: ClassVar[str]  # what is left of the kernel
     budgeted: ClassVar[bool] = False  # whether it comes in sizes, more of which never hurts
+    exact: ClassVar[bool] = False  # whether the largest is the layer's own kernel
 
     def __init__(self, reference: Scene) -> None:
         """Fit what is the same for all samples, if anything is."""

@@ -63,6 +63,8 @@ def offset_maps(scene: Scene) -> Tensor:
     offsets = torch.arange(first, length)
     maps[first + length - 1 :] = solved(_grams(contrast, offsets), _products(contrast, kernel, offsets))
     maps[length - 1] = 0
+    # A point's own contribution is measured among another sample's points, whose chatter others' contributions take back
+    # again; as a remainder it is free of it.
     left = scene.output - scene.view.finish(_added_up(maps, basis))
     maps[length - 1] = least_squares(basis.flatten(0, 1), left.flatten(0, 1))
     return maps
@@ -112,16 +114,6 @@ def contributions(maps: Tensor, basis: Tensor) -> Tensor:
         x = basis[:, max(0, -offset) : length - max(0, offset)]
         found.diagonal(-offset, dim1=-2, dim2=-1).copy_((x @ maps[number]).transpose(1, 2))
     return found
-
-
-def unexplained(scene: Scene, kernel: Tensor) -> Tensor:
-    """What a kernel without diagonal leaves for the points themselves to say, [B, N, H].
-
-    A point's own contribution is measured among another sample's points, whose chatter others' contributions take back
-    again; as a remainder it is free of it.
-    """
-    view = scene.view
-    return scene.output - view.output(kernel)
 
 
 def least_squares(x: Tensor, y: Tensor) -> Tensor:

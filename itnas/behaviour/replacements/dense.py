@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
-from itnas.behaviour.replacements.content_free import least_squares, unexplained
+from itnas.behaviour.replacements.content_free import least_squares
 from itnas.behaviour.scene import Scene
 
 
@@ -30,11 +30,13 @@ class Dense(Replacement):
             assert view.contrast is not None
             heads, length = view.kernel.shape[1:3]
             # [N, B, P] -> [N, P, H N]
-            maps = least_squares(view.contrast.transpose(0, 1), view.kernel.permute(3, 0, 1, 2).flatten(2))
+            columns = torch.unflatten(view.kernel.flatten(0, 2).T.contiguous(), 1, (-1, heads * length))
+            maps = least_squares(view.contrast.transpose(0, 1), columns)
             own = torch.arange(length)
             split = torch.unflatten(maps, 2, (heads, length))
             split[own, :, :, own] = 0
-            left = unexplained(reference, self._contributions(split.flatten(2), view.content_basis))
+            said = view.content_basis.flatten(1) @ split.flatten(0, 1).flatten(1)  # all contributions added up
+            left = reference.output - view.finish(torch.unflatten(said, 1, (heads, length, 1)))
             split[own, :, :, own] = least_squares(view.content_basis.transpose(0, 1), left.transpose(0, 1))
             self.maps = split.flatten(2)
 

@@ -15,6 +15,7 @@ class Local(Replacement):
     family = "local"
     summary = "own entries of the points nearer than w"
     budgeted = True
+    exact = True
 
     @classmethod
     def applies(cls, reference: Scene) -> bool:
