@@ -10,6 +10,7 @@ from torch import nn
 from itnas.behaviour.evidence import GROWING, Evidence, Examination
 from itnas.behaviour.explanation import LayerVerdict
 from itnas.behaviour.fidelity import Fidelity, OutputJudge, ratio
+from itnas.behaviour.on_demand import OnDemand
 from itnas.behaviour.room import Room
 from itnas.behaviour.samples import Source
 from itnas.behaviour.sites import Replacing, Site
@@ -42,9 +43,14 @@ class Examiner:
         self.dropped = {length: rooms[length].skill for length in rooms if length not in kept}
         self.longest = next(iter(self.rooms.values()))
 
-    def verdicts(self, replica: int, *, heads: bool = True) -> list[LayerVerdict]:
-        """One for each site; with `heads`, also one for each head."""
-        return [self.verdict(number, replica, self.rooms, heads=heads) for number in range(len(self.longest.heard))]
+    def verdicts(self, replica: int) -> list[LayerVerdict]:
+        """One for each site, and for each of its heads."""
+        return [self.verdict(number, replica, self.rooms) for number in range(len(self.longest.heard))]
+
+    def names(self, replica: int) -> list[LayerVerdict]:
+        """The same without heads, and without what the name does not depend on: shorter lengths, where nothing is to be
+        followed."""
+        return [self.verdict(number, replica, self.rooms, brief=True) for number in range(len(self.longest.heard))]
 
     def together(self, verdicts: list[LayerVerdict]) -> tuple[list[LayerVerdict], Fidelity | None]:
         """The verdicts, and how much of the score is kept when all layers are replaced at once by what they name.
@@ -60,7 +66,7 @@ class Examiner:
                 break
             rooms = {length: room.beside(self._others(room, found, number)) for length, room in self.rooms.items()}
             _check_sites({0: self.longest, **rooms})
-            again = self.verdict(number, found[number].replica, rooms, heads=bool(found[number].heads))
+            again = self.verdict(number, found[number].replica, rooms)
             candidate = [*found[:number], replace(again, jointly=True), *found[number + 1 :]]
             better = self.whole(candidate)
             if better is not None and better.value > whole.value + self.thresholds.part:
@@ -76,9 +82,9 @@ class Examiner:
         pairs = zip(room.heard, verdicts, exams, strict=True)
         return {heard.site: standing_in(verdict, exam) for heard, verdict, exam in pairs}
 
-    def verdict(self, number: int, replica: int, rooms: Mapping[int, Room], *, heads: bool) -> LayerVerdict:
-        exams = {length: room.examination(number, self.thresholds) for length, room in rooms.items()}
-        by_length, reading = self._read(exams)
+    def verdict(self, number: int, replica: int, rooms: Mapping[int, Room], *, brief: bool = False) -> LayerVerdict:
+        exams = OnDemand(rooms, lambda length: rooms[length].examination(number, self.thresholds))
+        by_length, reading = self._read(exams, brief=brief)
         heard = self.longest.heard[number]
         found = LayerVerdict(
             layer=number,
@@ -93,7 +99,7 @@ class Examiner:
         )
         # Contents times a profile is also what heads of contents beside heads of a profile add up to.
         unexplained = (found.family == MIXED and not found.parts) or found.told_by == "positional"
-        if not (heads or unexplained):
+        if brief and not unexplained:
             return found
         found = replace(found, heads=tuple(self._heads(found, exams)))
         if unexplained:
@@ -101,18 +107,21 @@ class Examiner:
             found = replace(found, reading=combined(found.reading, found.heads, exam, self.thresholds))
         return found
 
-    def _read(self, exams: Mapping[int, Examination], *, sums: bool = True) -> tuple[dict[int, Evidence], Reading]:
-        """All families at the longest length, what may grow at the others, and what that amounts to."""
+    def _read(
+        self, exams: Mapping[int, Examination], *, sums: bool = True, brief: bool = False
+    ) -> tuple[dict[int, Evidence], Reading]:
+        """All families at the longest length, what may grow at the others, and what that amounts to. In brief, the
+        others are looked at only if the name depends on them."""
         longest = max(exams)
         main = exams[longest].evidence()
         # What does not suffice at the longest length has no growth to be followed.
         followed = tuple(family for family in GROWING if family != "convolution" or main.needed(family) is not None)
-        found = {length: main if length == longest else exam.evidence(followed) for length, exam in exams.items()}
+        found = OnDemand(exams, lambda length: main if length == longest else exams[length].evidence(followed))
         reading = decide(found, self.thresholds)
         if reading is OPEN and sums:
-            found[longest] = exams[longest].further(found[longest])
+            found.known[longest] = exams[longest].further(main)
             reading = decide(found, self.thresholds)
-        return found, reading
+        return found.known if brief else dict(found), reading
 
     def _heads(self, layer: LayerVerdict, exams: Mapping[int, Examination]) -> list[LayerVerdict]:
         """Verdicts on the heads by what they say. Channels of layers without heads of their own are not asked."""

@@ -103,7 +103,7 @@ class LayerVerdict:
     @property
     def growth(self) -> dict[str, float | None]:
         """Slopes of log(1 + budget) on log N: 0 stays, 1 grows like N."""
-        trends = Trends.of(self.by_length)
+        trends = Trends(self.by_length)
         near = trends.near if self.family == "local" else trends.support
         return {
             "state": None if trends.state is None else trends.state.slope,
@@ -113,7 +113,7 @@ class LayerVerdict:
     @property
     def state_trend(self) -> str | None:
         """bounded, grows or undecided; None on domains without an order."""
-        state = Trends.of(self.by_length).state
+        state = Trends(self.by_length).state
         return None if state is None else state.trend(self.thresholds)
 
     @property
