@@ -126,14 +126,19 @@ class Examination:
             return self._state(replacement)
         enough = self.thresholds.fidelity
         if not replacement.budgeted:
-            found = self.measure(self._unbudgeted(replacement))
+            found = self._tried(replacement, 1)
             return Curve(((1, found),), 1 if found.value >= enough else None)
         most = replacement.most(self.scene)
         if not replacement.exact:
-            whole = self.measure(replacement.kernel(self.scene, most))
+            whole = self._tried(replacement, most)
             if whole.value < enough:
                 return Curve(((most, whole),))
-        return smallest(lambda budget: self.measure(replacement.kernel(self.scene, budget)), most, enough)
+        return smallest(lambda budget: self._tried(replacement, budget), most, enough)
+
+    def _tried(self, replacement: Replacement, budget: int) -> Fidelity:
+        if isinstance(self.scene.subject, OpaqueSubject):
+            return self.judge.share(self.judge.worth_of(replacement.output(self.scene, budget)))
+        return self.measure(replacement.kernel(self.scene, budget) if replacement.budgeted else self._unbudgeted(replacement))
 
     def _unbudgeted(self, replacement: Replacement) -> Tensor:
         """The one kernel of a family without budgets, which heads share."""

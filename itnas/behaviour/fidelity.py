@@ -86,9 +86,13 @@ class Judge(abc.ABC):
         """The share of the output's variance that depends on other points."""
         return context_share(self.scene) if self._rho is None else self._rho
 
-    @abc.abstractmethod
     def worth(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, " groups"]:
         """How well each group of samples fares with a kernel in place of the layer's own."""
+        return self.worth_of(self.scene.view.output(kernel))
+
+    @abc.abstractmethod
+    def worth_of(self, y: Float[Tensor, "batch points out"]) -> Float[Tensor, " groups"]:
+        """How well each group of samples fares if the layer says this."""
 
     def share(self, worth: Tensor, base: Tensor | None = None) -> Fidelity:
         """The fidelity of what is worth that much, relative to a base: by default, the ablated layer."""
@@ -111,8 +115,8 @@ class OutputJudge(Judge):
         # A layer whose output does not depend on the sample says nothing.
         self.span = Span(1.0 if total > 1e-8 * max(scale, 1e-30) else 0.0, 0.0, 0.0, 0.0)
 
-    def worth(self, kernel: Tensor) -> Tensor:
-        return -_groups((_centred(self.scene.heard(kernel)) - self.target).square())
+    def worth_of(self, y: Tensor) -> Tensor:
+        return -_groups((_centred(y - self.scene.silent) - self.target).square())
 
 
 class TaskJudge(Judge):
@@ -138,8 +142,8 @@ class TaskJudge(Judge):
     def ablated(self) -> Tensor:  # type: ignore[override]
         return self.score(self.scene.silent)
 
-    def worth(self, kernel: Tensor) -> Tensor:
-        return self.score(self.scene.view.output(kernel))
+    def worth_of(self, y: Tensor) -> Tensor:
+        return self.score(y)
 
 
 def context_share(scene: Scene) -> float:

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from itnas.behaviour.subjects import KernelSubject, OpaqueSubject, Subject, View
 from itnas.behaviour.subjects.base import repeated
@@ -49,6 +50,17 @@ class Scene:
     @property
     def kernel(self) -> Float[Tensor, "batch heads points points"]:
         return self.view.kernel
+
+    @property
+    def basis(self) -> Float[Tensor, "batch points features"]:
+        """What contributions of layers without values are linear in, where contents do not count."""
+        assert self.view.content_basis is not None
+        return self.view.content_basis
+
+    @cached_property
+    def cumulated(self) -> Float[Tensor, "batch heads points points+1"]:
+        """The kernel added up along its rows, from 0."""
+        return F.pad(self.kernel.cumsum(-1), (1, 0))
 
     @cached_property
     def output(self) -> Float[Tensor, "batch points out"]:

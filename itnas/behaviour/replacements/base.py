@@ -38,6 +38,10 @@ class Replacement(abc.ABC):
     def kernel(self, scene: Scene, budget: int) -> Float[Tensor, "batch heads points points"]:
         """The replacing kernel for these inputs."""
 
+    def output(self, scene: Scene, budget: int) -> Float[Tensor, "batch points out"]:
+        """What the layer says with it. Of layers without values, whose kernels are only added up, some know it sooner."""
+        return scene.view.output(self.kernel(scene, budget))
+
 
 class Sum(Replacement):
     """Two mechanisms, each of which can also stand alone."""

@@ -65,7 +65,7 @@ def offset_maps(scene: Scene) -> Tensor:
     maps[length - 1] = 0
     # A point's own contribution is measured among another sample's points, whose chatter others' contributions take back
     # again; as a remainder it is free of it.
-    left = scene.output - scene.view.finish(_added_up(maps, basis))
+    left = scene.output - scene.view.finish(added_up(maps, basis))
     maps[length - 1] = least_squares(basis.flatten(0, 1), left.flatten(0, 1))
     return maps
 
@@ -94,7 +94,7 @@ def _products(
     return found.unflatten(0, (heads, count)).permute(1, 2, 0)
 
 
-def _added_up(maps: Tensor, basis: Tensor) -> Float[Tensor, "batch heads points 1"]:
+def added_up(maps: Tensor, basis: Tensor) -> Float[Tensor, "batch heads points 1"]:
     """The rows of `contributions`, added up."""
     length = basis.shape[1]
     found = basis.new_zeros(basis.shape[0], length, maps.shape[2])
@@ -118,7 +118,9 @@ def contributions(maps: Tensor, basis: Tensor) -> Tensor:
 
 def least_squares(x: Tensor, y: Tensor) -> Tensor:
     """W with x W = y as nearly as it goes, [*, P, H]."""
-    return solved(x.mT @ x, x.mT @ y)
+    gram = x.mT @ x
+    # The fewer columns there are, the sooner it is solved.
+    return solved(gram, x.mT) @ y if x.shape[-2] < y.shape[-1] else solved(gram, x.mT @ y)
 
 
 def solved(gram: Float[Tensor, "*batch features features"], right: Tensor) -> Tensor:

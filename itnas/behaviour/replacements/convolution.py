@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
-from itnas.behaviour.replacements.content_free import class_means, contributions, of_classes, offset_maps
+from itnas.behaviour.replacements.content_free import added_up, class_means, contributions, of_classes, offset_maps
 from itnas.behaviour.scene import Scene
 
 
@@ -47,11 +47,17 @@ class Convolution(Replacement):
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         kept = self.ranked[:budget]
         if self.maps is not None:
-            basis = scene.view.content_basis
-            assert basis is not None
-            maps = torch.zeros_like(self.maps)
-            maps[kept] = self.maps[kept]
-            return contributions(maps, basis)
+            return contributions(self._kept(self.maps, budget), scene.basis)
         profile = torch.zeros_like(self.profile)
         profile[:, kept] = self.profile[:, kept]
         return of_classes(profile, scene.view.places).expand(scene.kernel.shape[0], -1, -1, -1)
+
+    def output(self, scene: Scene, budget: int) -> Tensor:
+        if self.maps is None:
+            return super().output(scene, budget)
+        return scene.view.finish(added_up(self._kept(self.maps, budget), scene.basis))
+
+    def _kept(self, maps: Tensor, budget: int) -> Tensor:
+        found, kept = torch.zeros_like(maps), self.ranked[:budget]
+        found[kept] = maps[kept]
+        return found

@@ -35,18 +35,20 @@ class Dense(Replacement):
             own = torch.arange(length)
             split = torch.unflatten(maps, 2, (heads, length))
             split[own, :, :, own] = 0
-            said = view.content_basis.flatten(1) @ split.flatten(0, 1).flatten(1)  # all contributions added up
-            left = reference.output - view.finish(torch.unflatten(said, 1, (heads, length, 1)))
+            left = reference.output - self._said(reference, split.flatten(2))
             split[own, :, :, own] = least_squares(view.content_basis.transpose(0, 1), left.transpose(0, 1))
             self.maps = split.flatten(2)
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         if self.maps is None:
             return self.matrix.expand(scene.kernel.shape[0], -1, -1, -1)
-        basis = scene.view.content_basis
-        assert basis is not None
-        return self._contributions(self.maps, basis)
+        found = torch.einsum("bjp,jpk->bjk", scene.basis, self.maps)
+        return torch.unflatten(found, 2, (-1, scene.inputs.length)).permute(0, 2, 3, 1)
 
-    def _contributions(self, maps: Tensor, basis: Tensor) -> Tensor:
-        found = torch.unflatten(torch.einsum("bjp,jpk->bjk", basis, maps), 2, (-1, basis.shape[1]))
-        return found.permute(0, 2, 3, 1)
+    def output(self, scene: Scene, budget: int) -> Tensor:
+        return super().output(scene, budget) if self.maps is None else self._said(scene, self.maps)
+
+    def _said(self, scene: Scene, maps: Tensor) -> Tensor:
+        """What the contributions that maps [N, P, H N] make add up to."""
+        added = scene.basis.flatten(1) @ maps.flatten(0, 1)
+        return scene.view.finish(torch.unflatten(added, 1, (-1, scene.inputs.length, 1)))

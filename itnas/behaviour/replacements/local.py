@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
@@ -30,3 +31,11 @@ class Local(Replacement):
         reach = scene.view.places.reach
         assert reach is not None
         return scene.kernel * (reach < budget).unsqueeze(1)
+
+    def output(self, scene: Scene, budget: int) -> Tensor:
+        """Where points stand in line, neighbours are neighbouring columns."""
+        if scene.view.content_basis is None:
+            return super().output(scene, budget)
+        own, until = torch.arange(scene.inputs.length), scene.cumulated  # [B, C, N, N + 1]
+        first, last = (own - budget + 1).clamp_min(0), (own + budget).clamp_max(len(own))
+        return scene.view.finish((until[:, :, own, last] - until[:, :, own, first]).unsqueeze(3))

