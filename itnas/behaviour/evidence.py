@@ -11,6 +11,7 @@ from torch import Tensor
 
 from itnas.behaviour.budget import Curve, smallest
 from itnas.behaviour.fidelity import Fidelity, Judge, Span
+from itnas.behaviour.on_demand import OnDemand
 from itnas.behaviour.replacements import FAMILIES, Replacement
 from itnas.behaviour.replacements.base import Sum
 from itnas.behaviour.scene import Scene
@@ -54,6 +55,10 @@ class Evidence:
         curve = self.curves.get(family)
         return None if curve is None else curve.needed
 
+    def settled(self) -> Evidence:
+        """All of it worked out."""
+        return replace(self, curves=dict(self.curves))
+
 
 class Examination:
     """A scene, the replacements fitted on other samples, and a judge."""
@@ -80,11 +85,26 @@ class Examination:
             self.fitted[family] = kind(self.reference)
         return self.fitted[family]
 
-    def evidence(self, families: tuple[str, ...] | None = None) -> Evidence:
-        """Curves of the families asked for, or of all single ones."""
-        wanted = tuple(FAMILIES) if families is None else families
-        if not self.judge.span.significant(self.thresholds.floor):
-            wanted = ()  # shares of nothing are no numbers
+    def followed(self, families: tuple[str, ...]) -> Evidence:
+        """Curves of some families, each worked out when it is asked for."""
+        known = [family for family in self._wanted(families) if FAMILIES[family].applies(self.reference)]
+        return Evidence(
+            length=self.scene.inputs.length,
+            span=self.judge.span,
+            rho=None if self.judge.functional else self.judge.rho,
+            functional=self.judge.functional,
+            opaque=isinstance(self.scene.subject, OpaqueSubject),
+            directions=1,
+            curves=OnDemand(known, self._curve),
+        )
+
+    def _wanted(self, families: tuple[str, ...]) -> tuple[str, ...]:
+        """Shares of nothing are no numbers."""
+        return families if self.judge.span.significant(self.thresholds.floor) else ()
+
+    def evidence(self) -> Evidence:
+        """Curves of all single families."""
+        wanted = self._wanted(tuple(FAMILIES))
         curves: dict[str, Curve] = {}
         for family in wanted:
             if family not in (POSITIONAL, NEIGHBOURING, *SUMS):
@@ -94,7 +114,7 @@ class Examination:
         return Evidence(
             length=self.scene.inputs.length,
             span=self.judge.span,
-            rho=None if self.judge.functional and (families is not None or not wanted) else self.judge.rho,
+            rho=None if self.judge.functional and not wanted else self.judge.rho,
             functional=self.judge.functional,
             opaque=isinstance(self.scene.subject, OpaqueSubject),
             directions=2 if wanted and self.scene.looks_ahead else 1,
@@ -118,10 +138,12 @@ class Examination:
         return replace(evidence, curves=curves, parts=parts)
 
     def curve(self, family: str) -> Curve | None:
-        """Fidelity by budget, and the budget needed."""
+        """Fidelity by budget, and the budget needed; None where the family has no meaning."""
+        return None if self.fit(family) is None else self._curve(family)
+
+    def _curve(self, family: str) -> Curve:
         replacement = self.fit(family)
-        if replacement is None:
-            return None
+        assert replacement is not None
         if family == "recurrence":
             return self._state(replacement)
         enough = self.thresholds.fidelity

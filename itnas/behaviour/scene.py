@@ -8,7 +8,6 @@ from functools import cached_property
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from itnas.behaviour.subjects import KernelSubject, OpaqueSubject, Subject, View
 from itnas.behaviour.subjects.base import repeated
@@ -58,9 +57,9 @@ class Scene:
         return self.view.content_basis
 
     @cached_property
-    def cumulated(self) -> Float[Tensor, "batch heads points points+1"]:
-        """The kernel added up along its rows, from 0."""
-        return F.pad(self.kernel.cumsum(-1), (1, 0))
+    def cumulated(self) -> Float[Tensor, "batch heads points points"]:
+        """The kernel added up along its rows."""
+        return self.kernel.cumsum(-1)
 
     @cached_property
     def output(self) -> Float[Tensor, "batch points out"]:
@@ -192,13 +191,14 @@ class Scene:
         found = []
         for some in donors.split(max(1, SPLICED // (size * length * len(rows)))):
             strange = torch.cat([torch.roll(u, int(shift), 0) for shift in some])
-            own = u.repeat(len(some), 1, 1)
-            there = repeated(domain, len(some), size)
+            own, times = u.repeat(len(some), 1, 1), len(some)
+            there = repeated(domain, times, size)
             if before:
-                kernel = self.subject.futures(torch.cat([own[:, :cut], strange[:, cut:]], 1), there, cut, rows)
+                spliced = torch.cat([own[:, :cut], strange[:, cut:]], 1)
+                kernel = self.subject.futures(spliced, there, cut, rows, times)
             else:
                 kernel = self.subject.pasts(torch.cat([strange[:, :cut], own[:, cut:]], 1), there, cut, rows)
-            found.append(torch.unflatten(kernel, 0, (len(some), size)))
+            found.append(torch.unflatten(kernel, 0, (times, size)))
         return torch.cat(found)
 
 

@@ -36,6 +36,7 @@ class Local(Replacement):
         """Where points stand in line, neighbours are neighbouring columns."""
         if scene.view.content_basis is None:
             return super().output(scene, budget)
-        own, until = torch.arange(scene.inputs.length), scene.cumulated  # [B, C, N, N + 1]
-        first, last = (own - budget + 1).clamp_min(0), (own + budget).clamp_max(len(own))
-        return scene.view.finish((until[:, :, own, last] - until[:, :, own, first]).unsqueeze(3))
+        own, until = torch.arange(scene.inputs.length), scene.cumulated  # [B, C, N, N]
+        near = until[:, :, own, (own + budget - 1).clamp_max(len(own) - 1)]
+        near[:, :, budget:] -= until[:, :, own[budget:], own[:-budget]]
+        return scene.view.finish(near.unsqueeze(3))

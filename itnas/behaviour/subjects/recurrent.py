@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from itnas.behaviour.subjects.opaque import OpaqueSubject, Run
+from itnas.behaviour.subjects.opaque import OpaqueSubject, Run, starts_of
 from itnas.behaviour.subjects.steps import Steps
 from itnas.models.mixers.base import geometry_of
 from itnas.operator.domain import Domain
@@ -50,21 +50,22 @@ class RecurrentSubject(OpaqueSubject):
         kernel.diagonal(dim1=-2, dim2=-1).copy_((own - usual).transpose(1, 2) - kernel.sum(-1))
         return kernel
 
-    def _differences(
-        self, u: Tensor, domain: Domain | None, starts: Tensor, rows: Tensor | None = None, *, ahead: bool = False
-    ) -> Tensor:
-        if ahead or rows is None or _padded(u, domain) or int(starts[-1]) > int(rows.min()):
-            return super()._differences(u, domain, starts, rows, ahead=ahead)
-        batch, length = u.shape[:2]
+    def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor, times: int = 1) -> Tensor:
+        """Equal pasts are walked through once."""
+        if _padded(u, domain):
+            return super().futures(u, domain, cut, rows, times)
+        starts, batch = starts_of(cut), len(u) // times
         borders, number = set(starts.tolist()), {row: number for number, row in enumerate(rows.tolist())}
-        states, found = self.steps.start(0, batch), [u.new_empty(0)] * len(rows)
-        for point, drive in enumerate(self.steps.drive(u[:, : int(rows.max()) + 1]).unbind(1)):
-            if point in borders:
-                states = self._joined(states)
+        states = self.steps.start(0, batch)
+        for point, drive in enumerate(self.steps.drive(u[:batch, :cut]).unbind(1)):
+            states = self.steps.step(drive, self._joined(states) if point in borders else states)
+        states = self._joined(states).repeat(1, 1, times, 1)
+        found = [u.new_empty(0)] * len(rows)
+        for point, drive in enumerate(self.steps.drive(u[:, cut : int(rows.max()) + 1]).unbind(1), cut):
             states = self.steps.step(drive, states)
             if point in number:
                 found[number[point]] = self.steps.change(states[0].diff(dim=0).neg_())
-        return torch.stack(found, 2).permute(1, 3, 2, 0)  # from [blocks, B, rows, C]
+        return torch.stack(found, 2).permute(1, 3, 2, 0) / starts.diff()  # from [blocks, B, rows, C]
 
     def _joined(self, states: Tensor) -> Tensor:
         """One more walk, which begins behind another sample's points: its state is that of the other's own walk, the
