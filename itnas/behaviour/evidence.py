@@ -160,7 +160,9 @@ class Examination:
     def _tried(self, replacement: Replacement, budget: int) -> Fidelity:
         if isinstance(self.scene.subject, OpaqueSubject):
             return self.judge.share(self.judge.worth_of(replacement.output(self.scene, budget)))
-        return self.measure(replacement.kernel(self.scene, budget) if replacement.budgeted else self._unbudgeted(replacement))
+        if not replacement.budgeted:
+            return self.measure(self._unbudgeted(replacement))
+        return self.measure(replacement.kernel(self.scene, budget))
 
     def _unbudgeted(self, replacement: Replacement) -> Tensor:
         """The one kernel of a family without budgets, which heads share."""

@@ -122,10 +122,8 @@ class Examiner:
         heads = found.heads or tuple(self._heads(found, exams))
         return replace(found, by_length=by_length, heads=heads)
 
-    def _read(
-        self, exams: Mapping[int, Examination], *, sums: bool = True
-    ) -> tuple[Mapping[int, Evidence], Reading]:
-        """All families at the longest length, what may grow at the others if somebody asks, and what that amounts to."""
+    def _read(self, exams: Mapping[int, Examination], *, sums: bool = True) -> tuple[Mapping[int, Evidence], Reading]:
+        """All families at the longest length, what may grow at the others if somebody asks, and what it amounts to."""
         longest = max(exams)
         main = exams[longest].evidence()
         # What does not suffice at the longest length has no growth to be followed.

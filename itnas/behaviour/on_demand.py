@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-Key, Value = TypeVar("Key"), TypeVar("Value")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
-class OnDemand(Mapping[Key, Value], Generic[Key, Value]):
+class OnDemand(Mapping[Key, Value]):
     """A mapping with known keys; each value is found when it is first asked for, and kept in `known`."""
 
     def __init__(self, keys: Iterable[Key], find: Callable[[Key], Value]) -> None:

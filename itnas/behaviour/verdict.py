@@ -105,7 +105,7 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
         if near is not None and near <= 2 * main.directions and not fixed and small():
             return Reading("local", f"the nearest {near} points keep it, and their contents count")
         return Reading("recurrence", "one state that serves every future keeps it")
-    if main.opaque and not fixed and (tiny or not holds("attention") and _bounded(trends, state, main, thresholds)):
+    if main.opaque and not fixed and (tiny or (not holds("attention") and _bounded(trends, state, main, thresholds))):
         return Reading("recurrence", f"{state} states keep it, and no more at greater length")
     if fixed:
         return Reading("dense", "content-free, but different from place to place")

@@ -39,7 +39,7 @@ class Replacement(abc.ABC):
         """The replacing kernel for these inputs."""
 
     def output(self, scene: Scene, budget: int) -> Float[Tensor, "batch points out"]:
-        """What the layer says with it. Of layers without values, whose kernels are only added up, some know it sooner."""
+        """What the layer says with it. Of layers without values, whose kernels are added up, some know it sooner."""
         return scene.view.output(self.kernel(scene, budget))
 
 

@@ -63,8 +63,8 @@ def offset_maps(scene: Scene) -> Tensor:
     offsets = torch.arange(first, length)
     maps[first + length - 1 :] = solved(_grams(contrast, offsets), _products(contrast, kernel, offsets))
     maps[length - 1] = 0
-    # A point's own contribution is measured among another sample's points, whose chatter others' contributions take back
-    # again; as a remainder it is free of it.
+    # A point's own contribution is measured among another sample's points, whose chatter others' contributions take
+    # back again; as a remainder it is free of it.
     left = scene.output - scene.view.finish(added_up(maps, basis))
     maps[length - 1] = least_squares(basis.flatten(0, 1), left.flatten(0, 1))
     return maps
@@ -91,7 +91,7 @@ def _products(
         # Entry (offset, j) stands in row j + offset, column j.
         pairs = rows.as_strided((heads, count, length), (size, length, length + 1), (ahead + first) * length)
         found.addmm_(pairs.reshape(heads * count, length), x[sample])
-    return found.unflatten(0, (heads, count)).permute(1, 2, 0)
+    return torch.unflatten(found, 0, (heads, count)).permute(1, 2, 0)
 
 
 def added_up(maps: Tensor, basis: Tensor) -> Float[Tensor, "batch heads points 1"]:
@@ -120,7 +120,8 @@ def least_squares(x: Tensor, y: Tensor) -> Tensor:
     """W with x W = y as nearly as it goes, [*, P, H]."""
     gram = x.mT @ x
     # The fewer columns there are, the sooner it is solved.
-    return solved(gram, x.mT) @ y if x.shape[-2] < y.shape[-1] else solved(gram, x.mT @ y)
+    found: Tensor = solved(gram, x.mT) @ y if x.shape[-2] < y.shape[-1] else solved(gram, x.mT @ y)
+    return found
 
 
 def solved(gram: Float[Tensor, "*batch features features"], right: Tensor) -> Tensor:

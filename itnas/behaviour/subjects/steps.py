@@ -82,15 +82,22 @@ class LstmSteps(Steps):
 
 def steps_of(module: nn.Module) -> Steps | None:
     """How to walk through a layer; None where it looks ahead, is a stack, or is of another kind."""
+    # Of the very kind: who inherits may do something else.
     if type(module) in (Gru, Lstm):
-        (cell, *others), out = module.cells, module.out
-        if others or not isinstance(cell, Cell) or not isinstance(out, nn.Linear):
-            return None
+        cell, out = module.get_submodule("cells.0"), module.get_submodule("out")
+        assert isinstance(cell, Cell)
+        assert isinstance(out, nn.Linear)
         weights = (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
-        return (GruSteps if type(module) is Gru else LstmSteps)(weights, out)
-    if isinstance(module, nn.GRU | nn.LSTM) and type(module) in (nn.GRU, nn.LSTM):
+        alone = "cells.1" not in dict(module.named_modules())
+        return _KINDS[type(module)](weights, out) if alone else None
+    if type(module) in (nn.GRU, nn.LSTM):
+        assert isinstance(module, nn.RNNBase)
         if module.num_layers > 1 or module.bidirectional or module.proj_size or not module.bias:
             return None
-        weights = (module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0, module.bias_hh_l0)
-        return (GruSteps if isinstance(module, nn.GRU) else LstmSteps)(weights, None)
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        of_input, of_state, input_bias, state_bias = (getattr(module, name) for name in names)
+        return _KINDS[type(module)]((of_input, of_state, input_bias, state_bias), None)
     return None
+
+
+_KINDS: dict[type[nn.Module], type[Steps]] = {Gru: GruSteps, nn.GRU: GruSteps, Lstm: LstmSteps, nn.LSTM: LstmSteps}
