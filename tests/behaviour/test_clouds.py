@@ -10,7 +10,7 @@ from itnas import IntegralTransform, MLPKernel
 from itnas.behaviour import explain
 from itnas.behaviour.explanation import LayerVerdict
 from itnas.behaviour.places import BINS, Places, places_of
-from itnas.behaviour.replacements.offset_vectors import OffsetVectors
+from itnas.behaviour.replacements.offset_vectors import OffsetVectors, longest_waves
 from itnas.operator.domain import Cloud, Domain
 from itnas.tasks import Batch
 
@@ -113,3 +113,30 @@ def test_padding_neither_teaches_nor_is_told() -> None:
     assert (found[:, :, 22:] == 0).all()
     assert (found[..., 22:] == 0).all()
     assert (found[:, :, :22, :22] - expected).square().mean() < 0.01 * expected.square().mean()
+
+
+@pytest.mark.parametrize(("axes", "longest"), [(1, 0.1), (2, 0.35), (3, 0.7)])
+def test_how_fine_a_function_may_be(axes: int, longest: float) -> None:
+    """Waves of that length, in clouds of extent 1."""
+    seen, other = cloud(24, 40, axes), cloud(4, 40, axes)
+
+    def wave(places: Places) -> Tensor:
+        assert places.positions is not None
+        x = places.positions.unsqueeze(2) - places.positions.unsqueeze(1)
+        return (torch.sin(2 * torch.pi * x[..., 0] / longest) * ~torch.eye(places.length, dtype=torch.bool)).unsqueeze(
+            1
+        )
+
+    found, expected = OffsetVectors(seen, wave(seen)).kernel(other), wave(other)
+    assert (found - expected).square().sum() < 0.05 * expected.square().sum()
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_the_longest_waves(axes: int) -> None:
+    found = longest_waves(60, axes)
+    assert found.shape == (60, axes)
+    assert len({tuple(each) for each in [*found.tolist(), *(-found).tolist()]}) == 120
+    sizes = found.norm(dim=1)
+    assert (sizes.diff() >= 0).all()
+    every = torch.cartesian_prod(*[torch.arange(-61, 62) if axes == 1 else torch.arange(-9, 10)] * axes).view(-1, axes)
+    assert sizes[-1] <= every.float().norm(dim=1).sort().values[120] + 1e-6

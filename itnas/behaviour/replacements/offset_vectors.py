@@ -11,52 +11,61 @@ from torch import Tensor
 from itnas.behaviour.places import Places
 from itnas.behaviour.replacements.content_free import solved
 
-FEATURES = 192
-PAIRS_EACH = 16  # distinct pairs of points that there must be for each feature, or a fixed matrix would pass
+WAVES = 128  # each a cosine and a sine
+PAIRS_EACH = 32  # distinct pairs of points that there must be for each wave, or a fixed matrix would pass
 FITTED = 2**14  # pairs that are looked at
-OCTAVES = 2  # how far wave lengths go beyond the spread of offsets, both ways
+CHUNK = 2**22  # features that are worked out at once
+PERIOD = 2.2  # of the longest wave, in units of the largest offset: offsets go both ways, and ends need not meet
 
 
 class OffsetVectors:
-    """w . (1, x, cos(W x + b)) for offsets x in units of their spread: random Fourier features (Rahimi & Recht, 2007)
-    of wave numbers from a quarter to four times 1, and least squares."""
+    """a + b . x + sum over k of c_k cos(k x) + s_k sin(k x), with the longest plane waves: least squares."""
 
     def __init__(self, places: Places, entries: Float[Tensor, "batch heads points points"]) -> None:
         assert places.positions is not None
-        self.positions = places.positions
-        generator = torch.Generator().manual_seed(0)
-        sample, row, column = _pairs(places, len(entries), generator)
-        x = self._offsets(places, sample, row, column).to(entries.dtype)
-        self.spread = x.std(0, correction=0).clamp_min(1e-12)
+        sample, row, column = _pairs(places, len(entries), torch.Generator().manual_seed(0))
+        own = sample if len(places.positions) > 1 else torch.zeros_like(sample)
+        x = (places.positions[own, row] - places.positions[own, column]).to(entries.dtype)
+        self.largest = x.abs().amax(0).clamp_min(1e-12) if len(x) else x.new_ones(x.shape[1])
         distinct = places.classes.numel() - places.classes.shape[0] * places.length
-        count, axes = max(1, min(FEATURES, distinct // PAIRS_EACH)), x.shape[1]
-        rate = 2 ** (OCTAVES * (2 * torch.rand(count, generator=generator) - 1)) / math.sqrt(axes)
-        self.waves = (torch.randn(axes, count, generator=generator) * rate).to(x.dtype)
-        self.phases = (2 * math.pi * torch.rand(count, generator=generator)).to(x.dtype)
+        count = max(1, min(WAVES, distinct // PAIRS_EACH))
+        self.waves = (2 * math.pi / PERIOD) * longest_waves(count, x.shape[1]).T.to(x.dtype)
         features = self._features(x)
         self.weights = solved(features.T @ features, features.T @ entries[sample, :, row, column])  # [features, H]
 
     def kernel(self, places: Places) -> Float[Tensor, "samples heads points points"]:
         """Spread over all pairs; 0 from a point to itself, and at padding."""
         assert places.positions is not None
-        found = []
-        for each in places.positions:
-            x = (each.unsqueeze(1) - each).to(self.weights.dtype)
-            found.append((self._features(x) @ self.weights).movedim(2, 0))
+        points = places.positions.to(self.weights.dtype)
+        rows = max(1, CHUNK // (places.length * len(self.weights)))
+        found = [
+            torch.cat([self._features(some.unsqueeze(1) - each) @ self.weights for some in each.split(rows)]).movedim(
+                2, 0
+            )
+            for each in points
+        ]
         apart = ~torch.eye(places.length, dtype=torch.bool)
         if places.valid is not None:
             apart = apart & (places.valid.unsqueeze(2) & places.valid.unsqueeze(1)).unsqueeze(1)
         return torch.stack(found) * apart
 
-    def _offsets(self, places: Places, sample: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        assert places.positions is not None
-        own = sample if len(places.positions) > 1 else torch.zeros_like(sample)
-        return places.positions[own, row] - places.positions[own, column]
-
     def _features(self, x: Tensor) -> Tensor:
-        x = x / self.spread
-        waves = (x @ self.waves + self.phases).cos_()
-        return torch.cat([torch.ones_like(x[..., :1]), x, waves], -1)
+        x = x / self.largest
+        phases = x @ self.waves
+        return torch.cat([torch.ones_like(x[..., :1]), x, phases.cos(), phases.sin()], -1)
+
+
+def longest_waves(count: int, axes: int) -> Float[Tensor, "waves axes"]:
+    """The `count` smallest vectors of whole numbers, one of each pair that points in opposite directions."""
+    radius = 1
+    while True:
+        every = torch.cartesian_prod(*[torch.arange(-radius, radius + 1)] * axes).view(-1, axes)
+        leading = every.gather(1, (every != 0).long().argmax(1, keepdim=True))[:, 0]
+        size = every.square().sum(1)
+        found = every[(leading > 0) & (size <= radius**2)]
+        if len(found) >= count:
+            return found[found.square().sum(1).argsort(stable=True)[:count]].float()
+        radius += 1
 
 
 def _pairs(places: Places, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
