@@ -44,6 +44,7 @@ class Evidence:
     within: float = 0.0  # points in the neighbourhood that a local replacement needs
     compact: bool = False  # whether nothing at all is lost when a layer sees twice as far as it needs
     offsets: tuple[int, ...] = ()  # that the convolution needs, or all it has
+    cloud: bool = False  # a convolution's budget counts distances, and the largest adds the offset vector
     parts: tuple[str, ...] | None = None  # of the sum of two mechanisms that suffices; None: not looked for
 
     def value(self, family: str) -> float:
@@ -122,6 +123,7 @@ class Examination:
             within=self._within(curves),
             compact=self._compact(curves),
             offsets=self._offsets(curves),
+            cloud=bool(wanted) and self.scene.view.places.positions is not None,
         )
 
     def _add(self, family: str, curves: dict[str, Curve]) -> None:

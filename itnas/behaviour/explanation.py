@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from itnas.behaviour.evidence import SUMS, Evidence
 from itnas.behaviour.fidelity import Fidelity
+from itnas.behaviour.places import BINS
 from itnas.behaviour.replacements import FAMILIES
 from itnas.behaviour.thresholds import Thresholds
 from itnas.behaviour.verdict import Reading, Trends
@@ -197,6 +198,9 @@ def _mixed(verdict: LayerVerdict) -> str:
 def _convolution(verdict: LayerVerdict) -> str:
     if verdict.offsets == (1,):
         return "became a shift by one: each point takes from the one before it."
+    if verdict.main.cloud:
+        by_distance = verdict.support is not None and verdict.support <= BINS + 1
+        return f"became a convolution: a function of the {'distance' if by_distance else 'offset'} between points."
     found = f"became a convolution with {_counted(verdict.support, 'tap')}"
     if not 0 < len(verdict.offsets) <= 8:
         return f"{found}."

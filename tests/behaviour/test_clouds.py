@@ -53,7 +53,9 @@ def test_functions_of_the_offset_are_convolutions(
     assert found.fidelity["convolution"] > 0.99
     assert found.support is not None
     # Where the distance is all that counts, distances are enough.
-    assert found.support <= BINS + 1 or features != ("distance",)
+    by_distance = found.support <= BINS + 1
+    assert by_distance or features != ("distance",)
+    assert f"a function of the {'distance' if by_distance else 'offset'} between points" in found.sentence()
 
 
 @pytest.mark.parametrize("seed", range(3))
