@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from itnas.behaviour.subjects import IntegralSubject, OpaqueSubject, Subject
+from itnas.behaviour.subjects import IntegralSubject, OpaqueSubject, RecurrentSubject, Subject
 from itnas.behaviour.subjects.attention import AttentionSubject, MultiheadSubject
 from itnas.behaviour.subjects.convolution import ConvolutionSubject
 from itnas.behaviour.subjects.gated_convolution import GatedConvolutionSubject
+from itnas.behaviour.subjects.opaque import Run
+from itnas.behaviour.subjects.steps import steps_of
 from itnas.models.mixers import MIXERS  # noqa: F401  (loads the mixers)
 from itnas.models.mixers.attention import Attention
 from itnas.models.mixers.base import Mixer
@@ -60,7 +62,7 @@ class Adapter:
         return y
 
     def subject(self, call: Call) -> Subject:
-        return OpaqueSubject(call.original, type(self.module).__name__)
+        return _answering(self.module, call.original)
 
 
 class IntegralAdapter(Adapter):
@@ -159,7 +161,7 @@ class _Recurrent(Adapter):
             y: Tensor = call.original(given)[0]
             return y if self.module.batch_first else y.transpose(0, 1)
 
-        return OpaqueSubject(run, type(self.module).__name__)
+        return _answering(self.module, run)
 
 
 class _TorchConvolution(Adapter):
@@ -204,6 +206,11 @@ _ADAPTERS: tuple[tuple[Any, type[Adapter]], ...] = (
 
 def adapter_for(module: nn.Module) -> type[Adapter] | None:
     return next((adapter for kind, adapter in _ADAPTERS if isinstance(module, kind)), None)
+
+
+def _answering(module: nn.Module, run: Run) -> Subject:
+    steps, kind = steps_of(module), type(module).__name__
+    return OpaqueSubject(run, kind) if steps is None else RecurrentSubject(run, kind, steps)
 
 
 def _arguments(call: Call, *names: str) -> list[Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from itnas.behaviour.budget import Curve, smallest
 from itnas.behaviour.fidelity import Fidelity, Judge, Span
+from itnas.behaviour.on_demand import OnDemand
 from itnas.behaviour.replacements import FAMILIES, Replacement
 from itnas.behaviour.replacements.base import Sum
 from itnas.behaviour.scene import Scene
@@ -43,6 +44,7 @@ class Evidence:
     within: float = 0.0  # points in the neighbourhood that a local replacement needs
     compact: bool = False  # whether nothing at all is lost when a layer sees twice as far as it needs
     offsets: tuple[int, ...] = ()  # that the convolution needs, or all it has
+    cloud: bool = False  # a convolution's budget counts distances, and the largest adds the offset vector
     parts: tuple[str, ...] | None = None  # of the sum of two mechanisms that suffices; None: not looked for
 
     def value(self, family: str) -> float:
@@ -53,6 +55,10 @@ class Evidence:
     def needed(self, family: str) -> int | None:
         curve = self.curves.get(family)
         return None if curve is None else curve.needed
+
+    def settled(self) -> Evidence:
+        """All of it worked out."""
+        return replace(self, curves=dict(self.curves))
 
 
 class Examination:
@@ -80,11 +86,26 @@ class Examination:
             self.fitted[family] = kind(self.reference)
         return self.fitted[family]
 
-    def evidence(self, families: tuple[str, ...] | None = None) -> Evidence:
-        """Curves of the families asked for, or of all single ones."""
-        wanted = tuple(FAMILIES) if families is None else families
-        if not self.judge.span.significant(self.thresholds.floor):
-            wanted = ()  # shares of nothing are no numbers
+    def followed(self, families: tuple[str, ...]) -> Evidence:
+        """Curves of some families, each worked out when it is asked for."""
+        known = [family for family in self._wanted(families) if FAMILIES[family].applies(self.reference)]
+        return Evidence(
+            length=self.scene.inputs.length,
+            span=self.judge.span,
+            rho=None if self.judge.functional else self.judge.rho,
+            functional=self.judge.functional,
+            opaque=isinstance(self.scene.subject, OpaqueSubject),
+            directions=1,
+            curves=OnDemand(known, self._curve),
+        )
+
+    def _wanted(self, families: tuple[str, ...]) -> tuple[str, ...]:
+        """Shares of nothing are no numbers."""
+        return families if self.judge.span.significant(self.thresholds.floor) else ()
+
+    def evidence(self) -> Evidence:
+        """Curves of all single families."""
+        wanted = self._wanted(tuple(FAMILIES))
         curves: dict[str, Curve] = {}
         for family in wanted:
             if family not in (POSITIONAL, NEIGHBOURING, *SUMS):
@@ -94,7 +115,7 @@ class Examination:
         return Evidence(
             length=self.scene.inputs.length,
             span=self.judge.span,
-            rho=None if self.judge.functional and (families is not None or not wanted) else self.judge.rho,
+            rho=None if self.judge.functional and not wanted else self.judge.rho,
             functional=self.judge.functional,
             opaque=isinstance(self.scene.subject, OpaqueSubject),
             directions=2 if wanted and self.scene.looks_ahead else 1,
@@ -102,6 +123,7 @@ class Examination:
             within=self._within(curves),
             compact=self._compact(curves),
             offsets=self._offsets(curves),
+            cloud=bool(wanted) and self.scene.view.places.positions is not None,
         )
 
     def _add(self, family: str, curves: dict[str, Curve]) -> None:
@@ -118,21 +140,31 @@ class Examination:
         return replace(evidence, curves=curves, parts=parts)
 
     def curve(self, family: str) -> Curve | None:
-        """Fidelity by budget, and the budget needed."""
+        """Fidelity by budget, and the budget needed; None where the family has no meaning."""
+        return None if self.fit(family) is None else self._curve(family)
+
+    def _curve(self, family: str) -> Curve:
         replacement = self.fit(family)
-        if replacement is None:
-            return None
+        assert replacement is not None
         if family == "recurrence":
             return self._state(replacement)
         enough = self.thresholds.fidelity
         if not replacement.budgeted:
-            found = self.measure(self._unbudgeted(replacement))
+            found = self._tried(replacement, 1)
             return Curve(((1, found),), 1 if found.value >= enough else None)
         most = replacement.most(self.scene)
-        whole = self.measure(replacement.kernel(self.scene, most))
-        if whole.value < enough:
-            return Curve(((most, whole),))
-        return smallest(lambda budget: self.measure(replacement.kernel(self.scene, budget)), most, enough)
+        if not replacement.exact:
+            whole = self._tried(replacement, most)
+            if whole.value < enough:
+                return Curve(((most, whole),))
+        return smallest(lambda budget: self._tried(replacement, budget), most, enough)
+
+    def _tried(self, replacement: Replacement, budget: int) -> Fidelity:
+        if isinstance(self.scene.subject, OpaqueSubject):
+            return self.judge.share(self.judge.worth_of(replacement.output(self.scene, budget)))
+        if not replacement.budgeted:
+            return self.measure(self._unbudgeted(replacement))
+        return self.measure(replacement.kernel(self.scene, budget))
 
     def _unbudgeted(self, replacement: Replacement) -> Tensor:
         """The one kernel of a family without budgets, which heads share."""
@@ -186,10 +218,13 @@ class Examination:
         local = None if needed is None else self.fit("local")
         if needed is None or local is None or 2 * needed >= local.most(self.scene):
             return False
-        near = local.kernel(self.scene, 2 * needed)
-        own = [self.scene.view.output(each if self.head is None else self._in_head(each)) for each in (near, 0 * near)]
-        lost = (own[0] - self.scene.output).square().sum()
-        return bool(lost <= COMPACT * (own[1] - self.scene.output).square().sum())
+        near, scene = local.kernel(self.scene, 2 * needed), self.scene
+        if self.head is None:
+            kept, silent = scene.view.output(near), scene.silent
+        else:
+            kept, silent = (scene.view.output(self._in_head(each)) for each in (near, 0 * near))
+        lost = (kept - scene.output).square().sum()
+        return bool(lost <= COMPACT * (silent - scene.output).square().sum())
 
     def _parts(self, curves: dict[str, Curve]) -> tuple[str, ...]:
         """The parts of the first sum of two mechanisms that suffices, if the weaker one adds enough."""

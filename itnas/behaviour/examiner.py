@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from torch import nn
 
 from itnas.behaviour.evidence import GROWING, Evidence, Examination
 from itnas.behaviour.explanation import LayerVerdict
 from itnas.behaviour.fidelity import Fidelity, OutputJudge, ratio
+from itnas.behaviour.on_demand import OnDemand
 from itnas.behaviour.room import Room
 from itnas.behaviour.samples import Source
 from itnas.behaviour.sites import Replacing, Site
@@ -42,9 +44,17 @@ class Examiner:
         self.dropped = {length: rooms[length].skill for length in rooms if length not in kept}
         self.longest = next(iter(self.rooms.values()))
 
-    def verdicts(self, replica: int, *, heads: bool = True) -> list[LayerVerdict]:
-        """One for each site; with `heads`, also one for each head."""
-        return [self.verdict(number, replica, self.rooms, heads=heads) for number in range(len(self.longest.heard))]
+    def verdicts(self, replica: int) -> list[LayerVerdict]:
+        """One for each site, and for each of its heads."""
+        exams = [self._exams(number, self.rooms) for number in range(len(self.longest.heard))]
+        return [self._completed(self._named(number, replica, own), own) for number, own in enumerate(exams)]
+
+    def names(self, replica: int) -> list[LayerVerdict]:
+        """The same without heads, and without the evidence at shorter lengths, which is looked at only where the name
+        depends on it."""
+        exams = [self._exams(number, self.rooms) for number in range(len(self.longest.heard))]
+        named = [self._named(number, replica, own) for number, own in enumerate(exams)]
+        return [replace(each, by_length={self.longest.length: each.main}) for each in named]
 
     def together(self, verdicts: list[LayerVerdict]) -> tuple[list[LayerVerdict], Fidelity | None]:
         """The verdicts, and how much of the score is kept when all layers are replaced at once by what they name.
@@ -58,14 +68,19 @@ class Examiner:
         for number in range(len(found) if len(found) > 1 else 0):
             if whole is None or whole.value >= expected:
                 break
-            rooms = {length: room.beside(self._others(room, found, number)) for length, room in self.rooms.items()}
-            _check_sites({0: self.longest, **rooms})
-            again = self.verdict(number, found[number].replica, rooms, heads=bool(found[number].heads))
-            candidate = [*found[:number], replace(again, jointly=True), *found[number + 1 :]]
-            better = self.whole(candidate)
+            exams = self._exams(number, OnDemand(self.rooms, partial(self._beside, found, number)))
+            again = self._named(number, found[number].replica, exams)
+            better = self.whole([*found[:number], again, *found[number + 1 :]])
             if better is not None and better.value > whole.value + self.thresholds.part:
-                found, whole = candidate, better
+                found[number], whole = replace(self._completed(again, exams), jointly=True), better
         return found, whole
+
+    def _beside(self, verdicts: Sequence[LayerVerdict], number: int, length: int) -> Room:
+        """A room in which all layers but one are replaced by what they became."""
+        room = self.rooms[length]
+        found = room.beside(self._others(room, verdicts, number))
+        _check_sites({0: self.longest, length: found})
+        return found
 
     def _others(self, room: Room, verdicts: Sequence[LayerVerdict], number: int) -> dict[Site, Replacing]:
         return {site: by for site, by in self._standing(room, verdicts).items() if site != room.heard[number].site}
@@ -76,8 +91,11 @@ class Examiner:
         pairs = zip(room.heard, verdicts, exams, strict=True)
         return {heard.site: standing_in(verdict, exam) for heard, verdict, exam in pairs}
 
-    def verdict(self, number: int, replica: int, rooms: Mapping[int, Room], *, heads: bool) -> LayerVerdict:
-        exams = {length: room.examination(number, self.thresholds) for length, room in rooms.items()}
+    def _exams(self, number: int, rooms: Mapping[int, Room]) -> Mapping[int, Examination]:
+        return OnDemand(rooms, lambda length: rooms[length].examination(number, self.thresholds))
+
+    def _named(self, number: int, replica: int, exams: Mapping[int, Examination]) -> LayerVerdict:
+        """A verdict without what its name does not depend on."""
         by_length, reading = self._read(exams)
         heard = self.longest.heard[number]
         found = LayerVerdict(
@@ -93,24 +111,27 @@ class Examiner:
         )
         # Contents times a profile is also what heads of contents beside heads of a profile add up to.
         unexplained = (found.family == MIXED and not found.parts) or found.told_by == "positional"
-        if not (heads or unexplained):
+        if not unexplained:
             return found
-        found = replace(found, heads=tuple(self._heads(found, exams)))
-        if unexplained:
-            exam = exams[self.longest.length]
-            found = replace(found, reading=combined(found.reading, found.heads, exam, self.thresholds))
-        return found
+        heads, exam = tuple(self._heads(found, exams)), exams[self.longest.length]
+        return replace(found, heads=heads, reading=combined(found.reading, heads, exam, self.thresholds))
 
-    def _read(self, exams: Mapping[int, Examination], *, sums: bool = True) -> tuple[dict[int, Evidence], Reading]:
-        """All families at the longest length, what may grow at the others, and what that amounts to."""
+    def _completed(self, found: LayerVerdict, exams: Mapping[int, Examination]) -> LayerVerdict:
+        """A verdict with its heads, and the evidence at all lengths."""
+        by_length = {length: each.settled() for length, each in found.by_length.items()}
+        heads = found.heads or tuple(self._heads(found, exams))
+        return replace(found, by_length=by_length, heads=heads)
+
+    def _read(self, exams: Mapping[int, Examination], *, sums: bool = True) -> tuple[Mapping[int, Evidence], Reading]:
+        """All families at the longest length, what may grow at the others if somebody asks, and what it amounts to."""
         longest = max(exams)
         main = exams[longest].evidence()
         # What does not suffice at the longest length has no growth to be followed.
         followed = tuple(family for family in GROWING if family != "convolution" or main.needed(family) is not None)
-        found = {length: main if length == longest else exam.evidence(followed) for length, exam in exams.items()}
+        found = OnDemand(exams, lambda length: main if length == longest else exams[length].followed(followed))
         reading = decide(found, self.thresholds)
         if reading is OPEN and sums:
-            found[longest] = exams[longest].further(found[longest])
+            found.known[longest] = exams[longest].further(main)
             reading = decide(found, self.thresholds)
         return found, reading
 
@@ -127,10 +148,11 @@ class Examiner:
             judge = OutputJudge(exam.scene, exam.judge.rho)
             own[length] = Examination(exam.scene, exam.reference, judge, self.thresholds, head, exam.fitted)
         if share < self.thresholds.head:
-            by_length = {length: exam.evidence(()) for length, exam in own.items()}
+            by_length = {length: exam.followed(()) for length, exam in own.items()}
             reading = Reading("none", "it says next to nothing")
         else:
-            by_length, reading = self._read(own, sums=False)
+            read, reading = self._read(own, sums=False)
+            by_length = {length: each.settled() for length, each in read.items()}
         return replace(layer, head=head, reading=reading, by_length=by_length, judged="output", share=share)
 
     def whole(self, verdicts: Sequence[LayerVerdict]) -> Fidelity | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from itnas.behaviour.evidence import SUMS, Evidence
 from itnas.behaviour.fidelity import Fidelity
+from itnas.behaviour.places import BINS
 from itnas.behaviour.replacements import FAMILIES
 from itnas.behaviour.thresholds import Thresholds
 from itnas.behaviour.verdict import Reading, Trends
@@ -103,7 +104,7 @@ class LayerVerdict:
     @property
     def growth(self) -> dict[str, float | None]:
         """Slopes of log(1 + budget) on log N: 0 stays, 1 grows like N."""
-        trends = Trends.of(self.by_length)
+        trends = Trends(self.by_length)
         near = trends.near if self.family == "local" else trends.support
         return {
             "state": None if trends.state is None else trends.state.slope,
@@ -113,7 +114,7 @@ class LayerVerdict:
     @property
     def state_trend(self) -> str | None:
         """bounded, grows or undecided; None on domains without an order."""
-        state = Trends.of(self.by_length).state
+        state = Trends(self.by_length).state
         return None if state is None else state.trend(self.thresholds)
 
     @property
@@ -197,6 +198,9 @@ def _mixed(verdict: LayerVerdict) -> str:
 def _convolution(verdict: LayerVerdict) -> str:
     if verdict.offsets == (1,):
         return "became a shift by one: each point takes from the one before it."
+    if verdict.main.cloud:
+        by_distance = verdict.support is not None and verdict.support <= BINS + 1
+        return f"became a convolution: a function of the {'distance' if by_distance else 'offset'} between points."
     found = f"became a convolution with {_counted(verdict.support, 'tap')}"
     if not 0 < len(verdict.offsets) <= 8:
         return f"{found}."

@@ -18,8 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from itnas.behaviour.scene import Inputs, Scene
-from itnas.behaviour.subjects import Subject
+from itnas.behaviour.scene import Scene
 from itnas.behaviour.subjects.base import repeated
 
 Z95 = 1.959964
@@ -85,11 +84,15 @@ class Judge(abc.ABC):
     @cached_property
     def rho(self) -> float:
         """The share of the output's variance that depends on other points."""
-        return context_share(self.scene.subject, self.scene.inputs) if self._rho is None else self._rho
+        return context_share(self.scene) if self._rho is None else self._rho
 
-    @abc.abstractmethod
     def worth(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, " groups"]:
         """How well each group of samples fares with a kernel in place of the layer's own."""
+        return self.worth_of(self.scene.view.output(kernel))
+
+    @abc.abstractmethod
+    def worth_of(self, y: Float[Tensor, "batch points out"]) -> Float[Tensor, " groups"]:
+        """How well each group of samples fares if the layer says this."""
 
     def share(self, worth: Tensor, base: Tensor | None = None) -> Fidelity:
         """The fidelity of what is worth that much, relative to a base: by default, the ablated layer."""
@@ -104,16 +107,16 @@ class OutputJudge(Judge):
 
     def __init__(self, scene: Scene, rho: float | None = None) -> None:
         super().__init__(scene, rho)
-        self.target = _centred(scene.heard(scene.kernel))
+        self.target = _centred(scene.said)
         power = _groups(self.target.square())
         self.weights, self.intact, self.ablated = torch.ones_like(power), torch.zeros_like(power), -self.rho * power
         total = float(power.sum())
-        scale = float(scene.heard(scene.kernel).square().sum())
+        scale = float(scene.said.square().sum())
         # A layer whose output does not depend on the sample says nothing.
         self.span = Span(1.0 if total > 1e-8 * max(scale, 1e-30) else 0.0, 0.0, 0.0, 0.0)
 
-    def worth(self, kernel: Tensor) -> Tensor:
-        return -_groups((_centred(self.scene.heard(kernel)) - self.target).square())
+    def worth_of(self, y: Tensor) -> Tensor:
+        return -_groups((_centred(y - self.scene.silent) - self.target).square())
 
 
 class TaskJudge(Judge):
@@ -139,16 +142,16 @@ class TaskJudge(Judge):
     def ablated(self) -> Tensor:  # type: ignore[override]
         return self.score(self.scene.silent)
 
-    def worth(self, kernel: Tensor) -> Tensor:
-        return self.score(self.scene.view.output(kernel))
+    def worth_of(self, y: Tensor) -> Tensor:
+        return self.score(y)
 
 
-def context_share(subject: Subject, inputs: Inputs) -> float:
+def context_share(scene: Scene) -> float:
     """rho: half the mean squared change of an output when all points but its own are another sample's, over its
     variance."""
+    subject, inputs = scene.subject, scene.inputs
     u, domain, length = inputs.u, inputs.domain, inputs.length
-    scene = Scene(subject, inputs)
-    variance = _centred(scene.heard(scene.kernel)).square().sum(-1).mean(0)  # [N]
+    variance = _centred(scene.said).square().sum(-1).mean(0)  # [N]
     own = subject.run(u, domain)
     # A sample keeps its places: swapping them would change more than contents.
     other = torch.roll(u, 1, 0)

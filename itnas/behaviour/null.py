@@ -40,7 +40,7 @@ def verdicts_on_copies(
             raise TypeError(f"untrained(seed) must give a torch module, got {type(copied).__name__}")
         with resting(copied), torch.no_grad():
             examiner = Examiner(copied, source, lengths, thresholds, functional=False)
-            by_copy.append(examiner.verdicts(number, heads=False))
+            by_copy.append(examiner.names(number))
     return [list(verdicts) for verdicts in zip(*by_copy, strict=True)]
 
 

@@ -16,7 +16,10 @@ BINS = 24  # classes of distance on a cloud, each with equally many pairs
 @dataclass(frozen=True)
 class Places:
     """Pairs (i, j) of one class are moved onto each other by the domain's symmetries: translations of a sequence or a
-    grid, isometries of a cloud, permutations of a set or a graph's nodes."""
+    grid, isometries of a cloud, permutations of a set or a graph's nodes.
+
+    Only translations leave a cloud's offset vectors alone; no two pairs share one, so they make no classes.
+    """
 
     classes: Int[Tensor, "samples points points"]
     count: int  # number of classes
@@ -26,6 +29,7 @@ class Places:
     offsets: Int[Tensor, " classes"] | None = None  # i - j of each class, where points stand in a regular line
     centre: int = 0  # the class of a point with itself
     valid: Bool[Tensor, "samples points"] | None = None  # False at padding
+    positions: Float[Tensor, "samples points axes"] | None = None  # in a cloud, where classes say nothing of directions
 
     @property
     def length(self) -> int:
@@ -101,4 +105,5 @@ def _scattered(geometry: Geometry) -> Places:
         reach = (index.unsqueeze(1) - index).abs().float().unsqueeze(0)
     else:
         reach = distance.argsort(-1).argsort(-1).float()
-    return Places(classes, BINS + 1, reach, geometry.ordered, centre=BINS)
+    cloud = None if geometry.ordered else positions
+    return Places(classes, BINS + 1, reach, geometry.ordered, centre=BINS, positions=cloud)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from itnas.behaviour.subjects import KernelSubject, Subject, View
+from itnas.behaviour.subjects import KernelSubject, OpaqueSubject, Subject, View
 from itnas.behaviour.subjects.base import repeated
 from itnas.behaviour.truncation import Directions, cuts_of, directions, flipped
 from itnas.operator.domain import Domain
@@ -50,6 +50,17 @@ class Scene:
     def kernel(self) -> Float[Tensor, "batch heads points points"]:
         return self.view.kernel
 
+    @property
+    def basis(self) -> Float[Tensor, "batch points features"]:
+        """What contributions of layers without values are linear in, where contents do not count."""
+        assert self.view.content_basis is not None
+        return self.view.content_basis
+
+    @cached_property
+    def cumulated(self) -> Float[Tensor, "batch heads points points"]:
+        """The kernel added up along its rows."""
+        return self.kernel.cumsum(-1)
+
     @cached_property
     def output(self) -> Float[Tensor, "batch points out"]:
         return self.view.output(self.kernel)
@@ -65,10 +76,18 @@ class Scene:
         return self.view.output(kernel) - self.silent
 
     @cached_property
+    def said(self) -> Float[Tensor, "batch points out"]:
+        """What is heard of the layer's own kernel."""
+        return self.output - self.silent
+
+    @cached_property
     def looks_ahead(self) -> bool:
         """Whether some point sees a later one."""
-        kernel = self.kernel
-        return bool(kernel.triu(1).abs().amax() > 1e-6 * kernel.abs().amax().clamp_min(1e-30))
+        kernel, subject = self.kernel, self.subject
+        if isinstance(subject, OpaqueSubject) and not subject.looks_ahead(self.inputs.u, self.inputs.domain):
+            return False
+        largest = kernel.abs().amax((0, 1))  # [N, N]
+        return bool(largest.triu(1).amax() > 1e-6 * largest.amax().clamp_min(1e-30))
 
     @cached_property
     def kernels(self) -> KernelSubject:
@@ -172,13 +191,14 @@ class Scene:
         found = []
         for some in donors.split(max(1, SPLICED // (size * length * len(rows)))):
             strange = torch.cat([torch.roll(u, int(shift), 0) for shift in some])
-            own = u.repeat(len(some), 1, 1)
-            there = repeated(domain, len(some), size)
+            own, times = u.repeat(len(some), 1, 1), len(some)
+            there = repeated(domain, times, size)
             if before:
-                kernel = self.subject.futures(torch.cat([own[:, :cut], strange[:, cut:]], 1), there, cut, rows)
+                spliced = torch.cat([own[:, :cut], strange[:, cut:]], 1)
+                kernel = self.subject.futures(spliced, there, cut, rows, times)
             else:
                 kernel = self.subject.pasts(torch.cat([strange[:, :cut], own[:, cut:]], 1), there, cut, rows)
-            found.append(torch.unflatten(kernel, 0, (len(some), size)))
+            found.append(torch.unflatten(kernel, 0, (times, size)))
         return torch.cat(found)
 
 

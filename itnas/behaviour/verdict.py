@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from itnas.behaviour.evidence import Evidence
 from itnas.behaviour.growth import Growth, growth
@@ -32,24 +33,36 @@ OPEN = Reading(MIXED, "no single family keeps it")
 
 @dataclass(frozen=True)
 class Trends:
-    """How budgets grow with the length."""
+    """How budgets grow with the length. Shorter lengths are looked at when a trend is asked for."""
 
-    state: Growth | None
-    support: Growth | None
-    near: Growth | None  # of local replacements
+    by_length: Mapping[int, Evidence]
 
-    @classmethod
-    def of(cls, by_length: Mapping[int, Evidence]) -> Trends:
-        def follow(family: str) -> Growth | None:
-            own = {length: each.needed(family) for length, each in by_length.items() if family in each.curves}
-            return growth(own) if own else None
+    @cached_property
+    def state(self) -> Growth | None:
+        return self._followed("recurrence")
 
-        return cls(follow("recurrence"), follow("convolution"), follow("local"))
+    @cached_property
+    def support(self) -> Growth | None:
+        return self._followed("convolution")
+
+    @cached_property
+    def near(self) -> Growth | None:
+        """Of local replacements."""
+        return self._followed("local")
+
+    @property
+    def complete(self) -> bool:
+        """Whether a state sufficed at every length."""
+        return self.state is not None and None not in self.state.budgets.values()
+
+    def _followed(self, family: str) -> Growth | None:
+        own = {length: each.needed(family) for length, each in self.by_length.items() if family in each.curves}
+        return growth(own) if own else None
 
 
 def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading:
     """Name what a layer became, from its evidence at each length; the longest one counts, the others show growth."""
-    main, trends = by_length[max(by_length)], Trends.of(by_length)
+    main, trends = by_length[max(by_length)], Trends(by_length)
     enough = thresholds.fidelity
 
     def holds(family: str) -> bool:
@@ -64,16 +77,21 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     if main.rho is not None and main.rho < thresholds.context and not main.functional:
         return Reading("pointwise", "other points account for next to nothing of what it says")
     near = main.needed("local")
-    small = near is not None and (main.within <= max(main.length / 2, 4) or _stays(trends.near))
-    ends = small and main.compact
     support, state = main.needed("convolution"), main.needed("recurrence")
-    # From one direction to two is steep, and nothing yet.
-    grows = trends.state is not None and trends.state.trend(thresholds) == "grows"
-    grows = grows and (state is None or state > thresholds.smallest_bound)
+    # Of one or two directions the slope says nothing: from 1 to 2 is already steep.
+    tiny = state is not None and state <= thresholds.smallest_bound
+
+    def small() -> bool:
+        return near is not None and (main.within <= max(main.length / 2, 4) or _stays(trends.near))
+
+    def grows() -> bool:
+        return not tiny and trends.state is not None and trends.state.trend(thresholds) == "grows"
+
+    ends = main.compact and small()
     if support is not None:
-        found = trends.state is not None and None not in trends.state.budgets.values()
-        summary = state is not None and found and not grows and state < main.length / thresholds.points_per_state
-        if not summary or ends or support <= 2 * max(state or 0, 1) * main.directions:
+        few = state is not None and state < main.length / thresholds.points_per_state
+        most = 2 * max(state or 0, 1) * main.directions
+        if ends or support <= most or not few or grows() or not trends.complete:
             return Reading("convolution", f"content-free, and {support} offsets keep it")
         return Reading("recurrence", f"content-free; {state} states keep what would take {support} offsets")
     if near is not None and ends and near <= 2 * max(state or near, 1) + 2:
@@ -82,18 +100,16 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     fixed = holds("dense") and main.value("dense") >= main.value("attention") - thresholds.tie
     # A state of one number that contents address is attention; one that all points share alike is none. Of a layer that
     # is known by its answers alone nobody can tell, so there whatever keeps a small state is a recurrence.
-    if state == 1 and not grows and (fixed or not holds("attention")):
+    if state == 1 and (fixed or not holds("attention")):
         # What remembers no further than a tap or two is no memory, whatever a softmax lets through from beyond.
-        if near is not None and small and near <= 2 * main.directions and not fixed:
+        if near is not None and near <= 2 * main.directions and not fixed and small():
             return Reading("local", f"the nearest {near} points keep it, and their contents count")
         return Reading("recurrence", "one state that serves every future keeps it")
-    bounded = _bounded(trends.state, state, main.length, thresholds)
-    tiny = state is not None and state <= thresholds.smallest_bound
-    if main.opaque and bounded and not fixed and (tiny or not holds("attention")):
+    if main.opaque and not fixed and (tiny or (not holds("attention") and _bounded(trends, state, main, thresholds))):
         return Reading("recurrence", f"{state} states keep it, and no more at greater length")
     if fixed:
         return Reading("dense", "content-free, but different from place to place")
-    if near is not None and small and (not state or near - 1 <= state):
+    if near is not None and (not state or near - 1 <= state) and small():
         return Reading("local", f"the nearest {near} points keep it, and their contents count")
     if holds("attention"):
         return Reading("attention", "contents alone say who is looked at")
@@ -101,18 +117,17 @@ def decide(by_length: Mapping[int, Evidence], thresholds: Thresholds) -> Reading
     if holds("positional") and not tiny:
         return Reading("attention", "contents and a profile of the offset say who is looked at")
     # A small state that says all is simpler than a sum of two, even where nobody can tell yet how it grows.
-    small_state = state is not None and not grows and state <= thresholds.state_bound(main.length)
-    if main.opaque and small_state:
+    if main.opaque and state is not None and state <= thresholds.state_bound(main.length) and not grows():
         return Reading("recurrence", f"{state} states keep it, which is few for {main.length} points")
     if main.parts is None:
         return OPEN
     if main.parts:
         return Reading(MIXED, f"a sum of two mechanisms: {' and '.join(main.parts)}", main.parts)
-    if holds("neighbouring") and (state is None or grows):
+    if holds("neighbouring") and (state is None or grows()):
         return Reading("attention", "contents of neighbouring points together say who is looked at")
     # Where all else has failed, a state may be twice as large, if there is any telling whether it grows.
     most = thresholds.state_bound(main.length) * (2 if len(by_length) > 1 else 1)
-    if state is not None and not grows and state <= most:
+    if state is not None and state <= most and not grows():
         return Reading("recurrence", f"{state} states keep it, and nothing else does")
     return Reading(MIXED, "no family keeps it, nor a sum of two")
 
@@ -123,10 +138,8 @@ def _stays(near: Growth | None) -> bool:
     return len(known) == 2 and None not in known and known[0] == known[1]
 
 
-def _bounded(state: Growth | None, needed: int | None, length: int, thresholds: Thresholds) -> bool:
-    """Whether a state stays small. Of one or two directions the slope says nothing: from 1 to 2 is already steep."""
-    if needed is None or state is None:
+def _bounded(trends: Trends, needed: int | None, main: Evidence, thresholds: Thresholds) -> bool:
+    """Whether a state that is not tiny stays small."""
+    if needed is None or needed > thresholds.state_bound(main.length):
         return False
-    if needed <= thresholds.smallest_bound:
-        return True
-    return state.trend(thresholds) == "bounded" and needed <= thresholds.state_bound(length)
+    return trends.state is not None and trends.state.trend(thresholds) == "bounded"

@@ -115,7 +115,7 @@ class ShiftAndOwn(nn.Module):
 def test_what_other_points_account_for(own: float, before: float) -> None:
     with torch.no_grad():
         scene = scene_of(ShiftAndOwn(own=own, before=before), inputs(400))
-        share = context_share(scene.subject, scene.inputs)
+        share = context_share(scene)
     # The first of the witnesses has nobody before it.
     witnesses = 8
     share_of_squares = before**2 * (witnesses - 1) / (own**2 * witnesses + before**2 * (witnesses - 1))
@@ -134,7 +134,7 @@ def test_pointwise_terms_beside_the_kernel_do_not_count(pointwise: bool) -> None
         nn.init.normal_(layer.pointwise.weight, std=10)
     with torch.no_grad():
         scene = scene_of(layer, u)
-        assert context_share(scene.subject, scene.inputs) > 0.3
+        assert context_share(scene) > 0.3
 
 
 def test_dead_layers_and_few_samples() -> None:
@@ -142,7 +142,7 @@ def test_dead_layers_and_few_samples() -> None:
     nn.init.zeros_(layer.out.weight)
     with torch.no_grad():
         scene = scene_of(layer, inputs())
-        assert context_share(scene.subject, scene.inputs) == 0
+        assert context_share(scene) == 0
         assert not OutputJudge(scene).span.significant(0.0)
         single = scene_of(LAYERS["integral"]().double(), inputs(4))
         found = fidelity(OutputJudge(single), 0.9 * single.kernel)

@@ -287,7 +287,7 @@ def test_no_state_is_chosen_for_the_future_that_came(samples: int, ahead: bool) 
     shown: list[Tensor] = []
 
     class Overheard(IntegralSubject):
-        def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:
+        def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor, times: int = 1) -> Tensor:
             shown.append(u)
             return super().futures(u, domain, cut, rows)
 

@@ -26,8 +26,13 @@ class Attention(Replacement):
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         if isinstance(scene.subject, OpaqueSubject):
-            return answers_to(scene, scene.subject, shuffles(scene.inputs.length, 1))
+            return _as_diagonal(scene, self.output(scene, budget))
         return scene.blind
+
+    def output(self, scene: Scene, budget: int) -> Tensor:
+        if not isinstance(scene.subject, OpaqueSubject):
+            return super().output(scene, budget)
+        return answers_to(scene, scene.subject, shuffles(scene.inputs.length, 1))
 
 
 @register
@@ -42,6 +47,9 @@ class NeighbouringAttention(Replacement):
         return isinstance(reference.subject, OpaqueSubject)
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
+        return _as_diagonal(scene, self.output(scene, budget))
+
+    def output(self, scene: Scene, budget: int) -> Tensor:
         assert isinstance(scene.subject, OpaqueSubject)
         return answers_to(scene, scene.subject, turns(TURNS))
 
@@ -91,7 +99,7 @@ class PositionalAttention(Replacement):
 
 
 def answers_to(scene: Scene, subject: OpaqueSubject, rearrangings: list[Rearranging]) -> Tensor:
-    """What a layer says, on average, when the points that it sees are given in other orders; as a diagonal kernel."""
+    """What a layer says, on average, when the points that it sees are given in other orders."""
     inputs = scene.inputs
     place = torch.zeros_like(inputs.u[:1]) if inputs.place is None else inputs.place
     answers = [
@@ -100,5 +108,9 @@ def answers_to(scene: Scene, subject: OpaqueSubject, rearrangings: list[Rearrang
         )
         for each in rearrangings
     ]
-    silent = scene.silent
-    return torch.diag_embed((torch.stack(answers).mean(0) - silent).transpose(1, 2))
+    return torch.stack(answers).mean(0)
+
+
+def _as_diagonal(scene: Scene, said: Tensor) -> Tensor:
+    """The diagonal kernel that makes a layer without values say this."""
+    return torch.diag_embed((said - scene.silent).transpose(1, 2))

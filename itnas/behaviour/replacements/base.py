@@ -19,6 +19,7 @@ class Replacement(abc.ABC):
     family: ClassVar[str]
     summary: ClassVar[str]  # what is left of the kernel
     budgeted: ClassVar[bool] = False  # whether it comes in sizes, more of which never hurts
+    exact: ClassVar[bool] = False  # whether the largest is the layer's own kernel
 
     def __init__(self, reference: Scene) -> None:
         """Fit what is the same for all samples, if anything is."""
@@ -36,6 +37,10 @@ class Replacement(abc.ABC):
     @abc.abstractmethod
     def kernel(self, scene: Scene, budget: int) -> Float[Tensor, "batch heads points points"]:
         """The replacing kernel for these inputs."""
+
+    def output(self, scene: Scene, budget: int) -> Float[Tensor, "batch points out"]:
+        """What the layer says with it. Of layers without values, whose kernels are added up, some know it sooner."""
+        return scene.view.output(self.kernel(scene, budget))
 
 
 class Sum(Replacement):

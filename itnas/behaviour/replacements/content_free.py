@@ -7,7 +7,9 @@ contributions instead of a kernel, and the nearest content-free ones are linear 
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
 from itnas.behaviour.places import Places
 from itnas.behaviour.scene import Scene
@@ -57,15 +59,50 @@ def offset_maps(scene: Scene) -> Tensor:
     assert basis is not None
     length = kernel.shape[-1]
     maps = kernel.new_zeros(2 * length - 1, contrast.shape[-1], kernel.shape[1])
-    for offset in range(1 - length if scene.looks_ahead else 1, length):
-        # i - j = offset, so j runs over the points that have an i.
-        x = contrast[:, max(0, -offset) : length - max(0, offset)]
-        y = kernel.diagonal(-offset, dim1=-2, dim2=-1).transpose(1, 2)  # [B, J, H]
-        maps[offset + length - 1] = least_squares(x.flatten(0, 1), y.flatten(0, 1))
+    first = 1 - length if scene.looks_ahead else 1
+    offsets = torch.arange(first, length)
+    maps[first + length - 1 :] = solved(_grams(contrast, offsets), _products(contrast, kernel, offsets))
     maps[length - 1] = 0
-    left = unexplained(scene, contributions(maps, basis))
+    # A point's own contribution is measured among another sample's points, whose chatter others' contributions take
+    # back again; as a remainder it is free of it.
+    left = scene.output - scene.view.finish(added_up(maps, basis))
     maps[length - 1] = least_squares(basis.flatten(0, 1), left.flatten(0, 1))
     return maps
+
+
+def _grams(x: Float[Tensor, "batch points features"], offsets: Tensor) -> Float[Tensor, "offsets features features"]:
+    """x^T x over samples and the points j that have a point i = j + offset."""
+    length = x.shape[1]
+    until = F.pad((x.permute(1, 2, 0) @ x.transpose(0, 1)).double().cumsum(0), (0, 0, 0, 0, 1, 0))
+    return (until[length - offsets.clamp_min(0)] - until[-offsets.clamp_max(0)]).to(x.dtype)
+
+
+def _products(
+    x: Float[Tensor, "batch points features"], kernel: Float[Tensor, "batch heads points points"], offsets: Tensor
+) -> Float[Tensor, "offsets features heads"]:
+    """The sum of x_j K_ij over samples and the pairs of each offset, which lie in a row."""
+    (batch, heads, length, _), first, count = kernel.shape, int(offsets[0]), len(offsets)
+    found = kernel.new_zeros(heads * count, x.shape[2])
+    ahead = max(0, -first)  # rows of zeros before the first, and N behind the last: pairs that do not exist
+    rows = kernel.new_zeros(heads, ahead + 2 * length, length)
+    size = rows.shape[1] * length
+    for sample in range(batch):
+        rows[:, ahead : ahead + length] = kernel[sample]
+        # Entry (offset, j) stands in row j + offset, column j.
+        pairs = rows.as_strided((heads, count, length), (size, length, length + 1), (ahead + first) * length)
+        found.addmm_(pairs.reshape(heads * count, length), x[sample])
+    return torch.unflatten(found, 0, (heads, count)).permute(1, 2, 0)
+
+
+def added_up(maps: Tensor, basis: Tensor) -> Float[Tensor, "batch heads points 1"]:
+    """The rows of `contributions`, added up."""
+    length = basis.shape[1]
+    found = basis.new_zeros(basis.shape[0], length, maps.shape[2])
+    for number in maps.flatten(1).any(1).nonzero()[:, 0].tolist():
+        offset = number - length + 1
+        x = basis[:, max(0, -offset) : length - max(0, offset)]
+        found[:, max(0, offset) : length + min(0, offset)] += x @ maps[number]
+    return found.transpose(1, 2).unsqueeze(3)
 
 
 def contributions(maps: Tensor, basis: Tensor) -> Tensor:
@@ -79,19 +116,16 @@ def contributions(maps: Tensor, basis: Tensor) -> Tensor:
     return found
 
 
-def unexplained(scene: Scene, kernel: Tensor) -> Tensor:
-    """What a kernel without diagonal leaves for the points themselves to say, [B, N, H].
-
-    A point's own contribution is measured among another sample's points, whose chatter others' contributions take back
-    again; as a remainder it is free of it.
-    """
-    view = scene.view
-    return scene.output - view.output(kernel)
-
-
 def least_squares(x: Tensor, y: Tensor) -> Tensor:
     """W with x W = y as nearly as it goes, [*, P, H]."""
     gram = x.mT @ x
+    # The fewer columns there are, the sooner it is solved.
+    found: Tensor = solved(gram, x.mT) @ y if x.shape[-2] < y.shape[-1] else solved(gram, x.mT @ y)
+    return found
+
+
+def solved(gram: Float[Tensor, "*batch features features"], right: Tensor) -> Tensor:
+    """W with gram W = right, [*, P, H]."""
     ridge = RIDGE * gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] + 1e-12
-    found: Tensor = torch.linalg.solve(gram + ridge * torch.eye(x.shape[-1], dtype=x.dtype), x.mT @ y)
+    found: Tensor = torch.linalg.solve(gram + ridge * torch.eye(gram.shape[-1], dtype=gram.dtype), right)
     return found

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
-from itnas.behaviour.replacements.content_free import class_means, contributions, of_classes, offset_maps
+from itnas.behaviour.replacements.content_free import added_up, class_means, contributions, of_classes, offset_maps
+from itnas.behaviour.replacements.offset_vectors import OffsetVectors
 from itnas.behaviour.scene import Scene
 
 
 @register
 class Convolution(Replacement):
-    """Budget w: the w classes of pairs (offsets, on a sequence) that carry the most, the same for all heads."""
+    """Budget w: the w classes of pairs (offsets, on a sequence) that carry the most, the same for all heads.
+
+    On a cloud classes are distances. The largest budget adds, to all of them, a smooth function of the offset vector.
+    """
 
     family = "convolution"
     summary = "mean over other samples and all pairs of equal offset, w offsets kept"
@@ -35,7 +41,8 @@ class Convolution(Replacement):
 
     def most(self, scene: Scene) -> int:
         """Offsets that carry anything at all."""
-        return max(1, int((self.energy > 1e-9 * self.energy.max().clamp_min(1e-30)).sum()))
+        carrying = max(1, int((self.energy > 1e-9 * self.energy.max().clamp_min(1e-30)).sum()))
+        return carrying if scene.view.places.positions is None else len(self.energy) + 1
 
     def offsets(self, scene: Scene, budget: int) -> list[int]:
         """The offsets kept, i - j, where points stand in a regular line."""
@@ -47,11 +54,26 @@ class Convolution(Replacement):
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         kept = self.ranked[:budget]
         if self.maps is not None:
-            basis = scene.view.content_basis
-            assert basis is not None
-            maps = torch.zeros_like(self.maps)
-            maps[kept] = self.maps[kept]
-            return contributions(maps, basis)
+            return contributions(self._kept(self.maps, budget), scene.basis)
         profile = torch.zeros_like(self.profile)
         profile[:, kept] = self.profile[:, kept]
-        return of_classes(profile, scene.view.places).expand(scene.kernel.shape[0], -1, -1, -1)
+        found = of_classes(profile, scene.view.places)
+        if budget > len(self.energy):
+            found = found + self.vectors.kernel(scene.view.places)
+        return found.expand(scene.kernel.shape[0], -1, -1, -1)
+
+    @cached_property
+    def vectors(self) -> OffsetVectors:
+        """Of what distances leave."""
+        reference, places = self.reference, self.reference.view.places
+        return OffsetVectors(places, reference.kernel - of_classes(self.profile, places))
+
+    def output(self, scene: Scene, budget: int) -> Tensor:
+        if self.maps is None:
+            return super().output(scene, budget)
+        return scene.view.finish(added_up(self._kept(self.maps, budget), scene.basis))
+
+    def _kept(self, maps: Tensor, budget: int) -> Tensor:
+        found, kept = torch.zeros_like(maps), self.ranked[:budget]
+        found[kept] = maps[kept]
+        return found

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from itnas.behaviour.replacements.base import Replacement, register
-from itnas.behaviour.replacements.content_free import least_squares, unexplained
+from itnas.behaviour.replacements.content_free import least_squares
 from itnas.behaviour.scene import Scene
 
 
@@ -30,21 +30,25 @@ class Dense(Replacement):
             assert view.contrast is not None
             heads, length = view.kernel.shape[1:3]
             # [N, B, P] -> [N, P, H N]
-            maps = least_squares(view.contrast.transpose(0, 1), view.kernel.permute(3, 0, 1, 2).flatten(2))
+            columns = torch.unflatten(view.kernel.flatten(0, 2).T.contiguous(), 1, (-1, heads * length))
+            maps = least_squares(view.contrast.transpose(0, 1), columns)
             own = torch.arange(length)
             split = torch.unflatten(maps, 2, (heads, length))
             split[own, :, :, own] = 0
-            left = unexplained(reference, self._contributions(split.flatten(2), view.content_basis))
+            left = reference.output - self._said(reference, split.flatten(2))
             split[own, :, :, own] = least_squares(view.content_basis.transpose(0, 1), left.transpose(0, 1))
             self.maps = split.flatten(2)
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         if self.maps is None:
             return self.matrix.expand(scene.kernel.shape[0], -1, -1, -1)
-        basis = scene.view.content_basis
-        assert basis is not None
-        return self._contributions(self.maps, basis)
+        found = torch.einsum("bjp,jpk->bjk", scene.basis, self.maps)
+        return torch.unflatten(found, 2, (-1, scene.inputs.length)).permute(0, 2, 3, 1)
 
-    def _contributions(self, maps: Tensor, basis: Tensor) -> Tensor:
-        found = torch.unflatten(torch.einsum("bjp,jpk->bjk", basis, maps), 2, (-1, basis.shape[1]))
-        return found.permute(0, 2, 3, 1)
+    def output(self, scene: Scene, budget: int) -> Tensor:
+        return super().output(scene, budget) if self.maps is None else self._said(scene, self.maps)
+
+    def _said(self, scene: Scene, maps: Tensor) -> Tensor:
+        """What the contributions that maps [N, P, H N] make add up to."""
+        added = scene.basis.flatten(1) @ maps.flatten(0, 1)
+        return scene.view.finish(torch.unflatten(added, 1, (-1, scene.inputs.length, 1)))

@@ -3,5 +3,6 @@
 from itnas.behaviour.subjects.base import KernelSubject, Subject, View
 from itnas.behaviour.subjects.integral import IntegralSubject
 from itnas.behaviour.subjects.opaque import OpaqueSubject
+from itnas.behaviour.subjects.recurrent import RecurrentSubject
 
-__all__ = ["IntegralSubject", "KernelSubject", "OpaqueSubject", "Subject", "View"]
+__all__ = ["IntegralSubject", "KernelSubject", "OpaqueSubject", "RecurrentSubject", "Subject", "View"]

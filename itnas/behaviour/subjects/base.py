@@ -69,9 +69,14 @@ class Subject(abc.ABC):
         return view.output(torch.zeros_like(view.kernel))
 
     def futures(
-        self, u: Float[Tensor, "batch points dim"], domain: Domain | None, cut: int, rows: Int[Tensor, " rows"]
+        self,
+        u: Float[Tensor, "batch points dim"],
+        domain: Domain | None,
+        cut: int,
+        rows: Int[Tensor, " rows"],
+        times: int = 1,
     ) -> Float[Tensor, "batch heads rows portions"]:
-        """How some points from `cut` on look at each of those before it."""
+        """How some points from `cut` on look at each of those before it, which are the same `times` over."""
         return self.view(u, domain).kernel[:, :, rows, :cut]
 
     def portions(self, early: int) -> Int[Tensor, " portions"]:

@@ -67,7 +67,7 @@ class IntegralSubject(KernelSubject):
         problem = self._problem(u, domain)
         return problem.finish(problem.normaliser.normalise(raw, problem.weights()))
 
-    def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:
+    def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor, times: int = 1) -> Tensor:
         return self._rows(u, domain, rows, 0, cut)
 
     def pasts(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ class OpaqueSubject(Subject):
             )
         return torch.cat(found, 1)
 
-    def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor) -> Tensor:
+    def futures(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor, times: int = 1) -> Tensor:
         """Contributions of the points before the cut alone, with one partner; points of a block share theirs."""
         return self._in_blocks(u, domain, cut, rows, ahead=False)
 
@@ -87,10 +87,10 @@ class OpaqueSubject(Subject):
         return self._in_blocks(u.flip(1), domain, length - cut, length - 1 - rows, ahead=True).flip(3)
 
     def portions(self, early: int) -> Tensor:
-        return _starts(early).diff()
+        return starts_of(early).diff()
 
     def _in_blocks(self, u: Tensor, domain: Domain | None, cut: int, rows: Tensor, *, ahead: bool) -> Tensor:
-        starts = _starts(cut)
+        starts = starts_of(cut)
         return self._differences(u, domain, starts, rows, ahead=ahead) / starts.diff()
 
     def looks_ahead(self, u: Tensor, domain: Domain | None) -> bool:
@@ -145,6 +145,6 @@ class OpaqueSubject(Subject):
         return found.permute(1, 3, 2, 0)
 
 
-def _starts(early: int) -> Tensor:
+def starts_of(early: int) -> Tensor:
     """Where the blocks of a past begin, and its end."""
     return torch.linspace(0, early, min(BLOCKS, early) + 1).round().long()
