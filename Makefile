@@ -25,10 +25,9 @@ $(BROWSER): $(READY)
 		|| echo 'no chromium: tests that need a browser will be skipped'; fi
 	touch $(BROWSER)
 
-demo: $(READY) ## Set up, rebuild classical layers, train a recurrent network on flip-flop, and explain it
-	$(BIN)/python -m itnas.recover
-	$(BIN)/itnas train gru --task flip-flop --steps 150 --out runs/demo --plot runs/demo/curves.html
-	$(BIN)/itnas explain runs/demo --plot runs/demo/verdicts.html
+demo: $(READY) ## Set up, then search for what three tasks want: a small sweep, its findings and a report
+	rm -rf runs/demo
+	$(BIN)/itnas search emergence --profile demo --task recall/pairs=4,vocab=16 --task local-pattern --task flip-flop --run runs/demo
 
 test: $(BROWSER) ## Set up, then run all tests but the slow ones
 	$(BIN)/python -m pytest

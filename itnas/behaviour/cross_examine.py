@@ -108,12 +108,18 @@ def checked(model: nn.Module, source: Source, lengths: Sequence[int] | None, cop
         )
     if copies < 0:
         raise ValueError(f"copies must not be negative, got {copies}")
-    chosen = tuple(sorted(set(source.default_lengths() if lengths is None else lengths)))
+    chosen = tuple(sorted(set(_default_lengths(source) if lengths is None else lengths)))
     if not chosen or min(chosen) < SHORTEST:
         whose = "" if lengths is not None else " from the task: say which lengths to look at"
         raise ValueError(f"lengths must be at least {SHORTEST}, got {list(chosen)}{whose}")
     _check_memory(len(layers_of(model)), max(chosen))
     return chosen
+
+
+def _default_lengths(source: Source) -> list[int]:
+    """Those of the task, as far as it has enough samples of them; the longest is looked at in any case."""
+    wished = sorted(source.default_lengths())
+    return [each for each in wished if each == wished[-1] or source.offers(each, sum(sizes(each, pooled=False)))]
 
 
 def _check_memory(layers: int, points: int) -> None:

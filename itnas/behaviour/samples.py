@@ -49,6 +49,13 @@ class Source:
     def default_lengths(self) -> tuple[int, ...]:
         return (16, 32, 64) if self.task is None else self.task.lengths
 
+    def offers(self, length: int, size: int) -> bool:
+        """Whether a task has so many samples of that length."""
+        try:
+            return self.task is None or len(self._draw(length, size)) > 0
+        except ValueError:
+            return False
+
     def show(self, length: int, judged: int, reference: int, many: int = 0) -> Shown:
         """Fresh samples of a length, always the same ones; those to be judged come from the validation split."""
         total = judged + reference

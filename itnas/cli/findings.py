@@ -145,7 +145,7 @@ def _emerged(rows: list[dict[str, Any]]) -> Table:
         task = row["task"] if row["task"] != before else ""
         before = row["task"]
         if row["family"] is None:
-            table.add_row(task, "", row["sentence"])
+            table.add_row(task, "", "not examined")
             continue
         table.add_row(
             task,
@@ -188,8 +188,14 @@ def _scores(rows: list[dict[str, Any]]) -> Table:
 def _plain(title: str, names: tuple[str, ...]) -> Table:
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for name in names:
         right = name in ("emerged", "untrained", "p")
-        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name != "task")
+        table.add_column(
+            name,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=name != "task",
+            min_width=12 if name == "task" else None,
+        )
     return table

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 import itnas
 from itnas.behaviour import Explanation, Thresholds, explain
+from itnas.models import build_network, specialist
+from itnas.tasks import find
 
 LENGTHS = (8, 16, 32)
 
@@ -133,3 +135,13 @@ def test_linear_attention_is_attention_with_a_bounded_state(seed: int) -> None:
     assert (verdict.family, verdict.state_trend) == ("attention", "bounded")
     assert max(verdict.states.values()) <= 3
     assert "its state is bounded" in verdict.sentence()
+
+
+def test_lengths_that_a_task_has_too_few_samples_of_are_left_out() -> None:
+    """Of four symbols there are few flip-flops; asked for, they are an error, by default they are not looked at."""
+    task = find("flip-flop/length=16")
+    assert 4 in task.lengths
+    network = build_network(specialist("gru", width=8, depth=1), task)
+    assert itnas.explain(network, task, copies=0).lengths == (8, 16)
+    with pytest.raises(ValueError, match="too few distinct samples"):
+        itnas.explain(network, task, lengths=(4, 16), copies=0)

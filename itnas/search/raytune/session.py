@@ -104,14 +104,19 @@ def _start(address: str | None, folder: Path, cpus: int | None) -> None:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Ray puts a handler of SIGTERM of its own in the place of ours, which asks the sweep to stop."""
+    """Ray puts a handler of SIGTERM of its own in the place of ours, which asks the sweep to stop. It is kept from that
+    while it starts; a version that does it another way is put right afterwards."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGTERM)
+    from ray._private import utils
+
+    before, setter = signal.getsignal(signal.SIGTERM), utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda _handler: None
     try:
         yield
     finally:
+        utils.set_sigterm_handler = setter
         signal.signal(signal.SIGTERM, before)
 
 
