@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import warnings
@@ -87,12 +88,14 @@ class _Link:
         return self.error is not None or self.driver.stop()
 
     def next(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self.over or len(self.jobs) >= self.share.slots:
+        if self.over:
+            # With None, Tune would ask again and again while nothing runs, and never ask whether to stop.
+            return Searcher.FINISHED
+        if len(self.jobs) >= self.share.slots:
             return None
         job = self.guarded(self.driver.next_job)
         if job is not None:
             self.jobs[trial_id] = job
-            self.begun[trial_id] = time.monotonic()
             return {"job": job.to_json()}
         return Searcher.FINISHED if self.guarded(lambda: self.driver.finished) else None
 
@@ -104,14 +107,19 @@ class _Link:
             if job is not None and self.guarded(partial(self.driver.take, job, message)):
                 stop = True
         if stop:
-            self.jobs.pop(trial_id, None)
+            self.end(trial_id)
         return stop
+
+    def end(self, trial_id: str) -> None:
+        """Nothing more is to come of a trial."""
+        self.jobs.pop(trial_id, None)
+        self.begun.pop(trial_id, None)
 
     def lost(self, trial_id: str, reason: str) -> None:
         job = self.jobs.pop(trial_id, None)
         if job is None or self.over:
             return
-        seconds = time.monotonic() - self.begun[trial_id]
+        seconds = time.monotonic() - self.begun.pop(trial_id, math.inf)
         if job.timeout is not None and seconds >= HUNG * job.timeout:
             hung = Failure(f"hung: it had not ended after {job.timeout:g} seconds, and its process was ended")
             self.guarded(lambda: self.driver.take(job, hung))
@@ -184,7 +192,11 @@ class _Recording(_Unpickled, tune.Callback):
         # Results of trials that go on have been through the scheduler, which is not asked about the last one.
         if result.get("done") and trial.trial_id in self.link.jobs:
             self.link.take(trial.trial_id, messages)
-            self.link.jobs.pop(trial.trial_id, None)
+            self.link.end(trial.trial_id)
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        # Its time counts from here; it may have waited for a place, or for its process.
+        self.link.begun[trial.trial_id] = time.monotonic()
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         error = trial.get_error()
