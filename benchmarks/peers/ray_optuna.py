@@ -8,7 +8,7 @@ survives a crash.
     python -m benchmarks.peers.ray_optuna SETTINGS.json
 
 SETTINGS.json: space, tasks, specialists, replicas, steps, length, rungs, slots; `points`: for each task the assignments
-to be tried, or how many of its own OptunaSearch is to try. Prints a line of JSON: wall seconds, and what was found.
+that OptunaSearch is told to begin with, which are all that it tries. Prints a line of JSON: seconds, what was found.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from itnas.models import specialist
 from itnas.space import Space
 from itnas.tasks import Batch, Task, find
 
-from ..table.peers import suggest
+from ..table.peers import spelt, suggest, unspelt
 
 VALIDATION, PORTION = 512, 64
 
@@ -107,9 +107,12 @@ def train_trial(config: dict[str, Any], settings: dict[str, Any], task_name: str
     if "specialist" in config:
         genome, name = specialist(config["specialist"]), config["task"]
     else:
-        genome, name = Space.load(settings["space"]).genome(config), task_name
-    task = dataclasses.replace(find(name), length=settings["length"])
-    rates, steps = genome.training.learning_rates, settings["steps"]
+        parameters = {unspelt(name): value for name, value in config.items()}
+        genome, name = Space.load(settings["space"]).genome(parameters), task_name
+    task = find(name)
+    if settings["length"] is not None:
+        task = dataclasses.replace(task, length=settings["length"])
+    rates, steps = genome.training.learning_rates, settings["steps"] or genome.training.steps or task.steps
     runs = [Run(genome, task, seed, rate, steps) for seed in range(settings["replicas"]) for rate in rates]
     for rung in range(1, settings["rungs"] + 1):
         scores: dict[float, list[float]] = {rate: [] for rate in rates}
@@ -138,9 +141,9 @@ def searched(settings: dict[str, Any], task: str, folder: str) -> tune.ResultGri
     points = settings["points"][task]
 
     def define(trial: Any) -> None:
-        space.build(lambda name, domain: suggest(trial, name, domain))
+        space.build(lambda name, domain: suggest(trial, spelt(name), domain))
 
-    given = points if isinstance(points, list) else None
+    given = [{spelt(name): value for name, value in point.items()} for point in points]
     search = OptunaSearch(define, metric="score", mode="max", points_to_evaluate=given, seed=0)
     rule = MedianStoppingRule(grace_period=2, min_samples_required=5)
     return tune.Tuner(
@@ -150,7 +153,7 @@ def searched(settings: dict[str, Any], task: str, folder: str) -> tune.ResultGri
             mode="max",
             search_alg=ConcurrencyLimiter(search, max_concurrent=settings["slots"]),
             scheduler=rule,
-            num_samples=points if given is None else len(given),
+            num_samples=len(given),
         ),
         run_config=tune.RunConfig(storage_path=folder, verbose=0),
     ).fit()

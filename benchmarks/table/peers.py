@@ -41,7 +41,7 @@ class PlainOptuna:
             self.search = OptunaSearch(self._define, metric="score", mode="max", seed=seed)
 
     def _define(self, trial: Any) -> None:
-        self.space.build(lambda name, domain: suggest(trial, name, domain))
+        self.space.build(lambda name, domain: suggest(trial, spelt(name), domain))
 
     def ask(self) -> tuple[int, Genome]:
         self.count += 1
@@ -49,10 +49,19 @@ class PlainOptuna:
             warnings.simplefilter("ignore")
             config = self.search.suggest(str(self.count))
         assert config is not None
-        return self.count, self.space.genome(config)
+        return self.count, self.space.genome({unspelt(name): value for name, value in config.items()})
 
     def tell(self, number: int, score: float) -> None:
         self.search.on_trial_complete(str(number), {"score": score})
+
+
+def spelt(name: str) -> str:
+    """A parameter's name as OptunaSearch takes it, which makes nested mappings of names with a slash."""
+    return name.replace("/", "~")
+
+
+def unspelt(name: str) -> str:
+    return name.replace("~", "/")
 
 
 def suggest(trial: Any, name: str, domain: Domain) -> Any:
