@@ -29,7 +29,10 @@ def sweep_progress(reader: RunReader, *, quiet: bool) -> Iterator[OnChange]:
     elif console.is_terminal:
         # The picture is drawn from the run's own tables, like that of `itnas status` in another terminal.
         with Live(
-            get_renderable=lambda: picture(summarise(reader)), console=console, refresh_per_second=2, transient=True
+            get_renderable=lambda: picture(summarise(reader) | {"driver": None}),
+            console=console,
+            refresh_per_second=2,
+            transient=True,
         ):
             yield lambda _what, _job, _message: None
     else:

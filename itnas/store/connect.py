@@ -48,7 +48,8 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
-    text = str(error)
+    # A damaged database may be quoted in it.
+    text = "".join(sign if sign.isprintable() else " " for sign in str(error))[:120]
     if "full" in text or "disk I/O error" in text:
         return f"{path}: the disk is full or fails ({text}): make room, then resume the run; what is finished is safe"
     if "readonly" in text or "read-only" in text:

@@ -36,7 +36,7 @@ class RunReader:
 
     def sweep(self) -> dict[str, Any]:
         """What is kept about the sweep."""
-        return {row["key"]: json.loads(row["value"]) for row in self.rows("SELECT key, value FROM sweep")}
+        return {row["key"]: self._parsed(row["value"]) for row in self.rows("SELECT key, value FROM sweep")}
 
     def trials(self, task: str | None = None) -> list[dict[str, Any]]:
         columns = ", ".join(TRIAL_COLUMNS)
@@ -55,7 +55,7 @@ class RunReader:
     def genome(self, name: str) -> Any:
         """The document of the genome with this hash."""
         (row,) = self.rows("SELECT document FROM genomes WHERE hash = ?", name)
-        return json.loads(row["document"])
+        return self._parsed(row["document"])
 
     def confirmations(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM confirmations ORDER BY trial")
@@ -66,7 +66,7 @@ class RunReader:
             "SELECT layers.trial, trials.task, trials.genome, trials.origin, layers.phase, layers.data FROM layers "
             "JOIN trials ON trials.number = layers.trial ORDER BY layers.trial, phase, replica, layer, head"
         )
-        rows = [row | json.loads(row.pop("data")) for row in found]
+        rows = [row | self._parsed(row.pop("data")) for row in found]
         return [row for row in rows if phase in (None, row["phase"])]
 
     def replicas(self) -> list[dict[str, Any]]:
@@ -81,7 +81,16 @@ class RunReader:
     def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """The log in its order, from behind the entry `after`."""
         for row in self.rows("SELECT * FROM events WHERE id > ? ORDER BY id", after):
-            yield row | {"data": json.loads(row["data"])}
+            yield row | {"data": self._parsed(row["data"])}
+
+    def _parsed(self, text: Any) -> Any:
+        """What was written as JSON. SQLite tells of damaged pages, but not of one that has come to another's place."""
+        try:
+            return json.loads(text)
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"{self.path} is damaged (it holds no JSON where some was written): restore it from a copy"
+            ) from error
 
 
 def is_run(folder: Path) -> bool:

@@ -93,8 +93,8 @@ def _running(reader: RunReader) -> list[dict[str, Any]]:
 
 
 def _seconds(sweep: dict[str, Any]) -> float:
-    since = sweep.get("session", time.time())
-    return float(sweep.get("seconds", 0.0)) + time.time() - float(since)
+    before = float(sweep.get("seconds", 0.0))
+    return before + time.time() - float(sweep["session"]) if sweep["state"] == "running" else before
 
 
 def _seconds_left(
