@@ -28,12 +28,10 @@ def sweep_progress(reader: RunReader, *, quiet: bool) -> Iterator[OnChange]:
         yield lambda _what, _job, _message: None
     elif console.is_terminal:
         # The picture is drawn from the run's own tables, like that of `itnas status` in another terminal.
-        with Live(
-            get_renderable=lambda: picture(summarise(reader) | {"driver": None}),
-            console=console,
-            refresh_per_second=2,
-            transient=True,
-        ):
+        def drawn() -> RenderableType:
+            return picture(summarise(reader) | {"driver": None})
+
+        with Live(get_renderable=drawn, console=console, refresh_per_second=2, transient=True):
             yield lambda _what, _job, _message: None
     else:
         yield lambda what, job, _message: _print_line(console, reader, what, job)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +33,7 @@ class Place:
     """The temporary folder and home of whatever a test starts: who has it in the environment is the test's own."""
 
     folder: Path
+    children: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def run(self) -> Path:
@@ -41,12 +42,12 @@ class Place:
     def environment(self, **more: str) -> dict[str, str]:
         own = {"TMPDIR": str(self.folder), "HOME": str(self.folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         # A Ray whose control process is gone need not wait for it for a minute.
-        return {**os.environ, **own, "COLUMNS": "200", "RAY_gcs_rpc_server_reconnect_timeout_s": "5", **more}
+        return {**os.environ, **own, "COLUMNS": "200", "RAY_gcs_rpc_server_reconnect_timeout_s": "20", **more}
 
     def start(self, *command: object, cwd: Path = ROOT, **more: str) -> subprocess.Popen[str]:
         """A process in a group of its own, as a shell would start it. What it says goes to files."""
         with open(self.folder / "out", "w") as out, open(self.folder / "err", "w") as err:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=cwd,
                 env=self.environment(**more),
@@ -56,6 +57,8 @@ class Place:
                 text=True,
                 start_new_session=True,
             )
+        self.children.append(process)
+        return process
 
     def ended(self, process: subprocess.Popen[str], patience: float = PATIENCE) -> Ended:
         """Wait for the end of the process that was started last."""
@@ -81,8 +84,10 @@ class Place:
             for pid in left:
                 kill(pid)
             if not left:
-                return
+                break
             time.sleep(0.05)
+        for child in self.children:
+            child.wait()
 
 
 @contextmanager
