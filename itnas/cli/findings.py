@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itnas.cli.listing import AsCsv, AsJson, show
+from itnas.cli.listing import AsCsv, AsJson, plain_console, show
 from itnas.cli.sweep_view import interval, picture
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def status(
     """How a sweep stands: counts and bests per task, what runs, what failed, when it may end."""
     import json
 
-    from rich.console import Console
     from rich.live import Live
 
     from itnas.store import RunReader
@@ -39,9 +38,9 @@ def status(
         return
     found = summarise(reader)
     if not watch:
-        Console().print(picture(found))
+        plain_console().print(picture(found))
         return
-    with Live(picture(found), auto_refresh=False) as live:
+    with Live(picture(found), console=plain_console(), auto_refresh=False) as live:
         while found["driver"]:
             time.sleep(1)
             found = summarise(reader)
@@ -89,7 +88,6 @@ def _best(rows: list[dict[str, Any]], task: str, count: int) -> list[dict[str, A
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
@@ -111,7 +109,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
             "" if row["seconds"] is None else f"{row['seconds']:.1f}",
             *([row["reason"] or ""] if len(table.columns) == 8 else []),
         )
-    Console().print(table if rows else "no trials yet")
+    plain_console().print(table if rows else "no trials yet")
 
 
 def findings(run: Folder, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
@@ -127,9 +125,8 @@ def findings(run: Folder, as_json: AsJson = False, as_csv: AsCsv = False) -> Non
 
 def print_findings(run: Run) -> None:
     """The findings for people: what emerged in each task, then how well that works."""
-    from rich.console import Console
 
-    console, rows = Console(), run.finding_rows()
+    console, rows = plain_console(), run.finding_rows()
     console.print(_emerged(rows))
     console.print()
     console.print(_scores(rows))

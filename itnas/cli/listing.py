@@ -18,6 +18,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
 
+def plain_console(*, stderr: bool = False) -> Console:
+    """What is printed is names, reasons and numbers: no brackets in them mean anything to us."""
+    return Console(stderr=stderr, markup=False, highlight=False)
+
+
 def show(
     rows: Sequence[Mapping[str, Any]], *, title: str, as_json: bool, as_csv: bool, shown: Sequence[str] | None = None
 ) -> None:
@@ -50,7 +55,7 @@ def _write_table(rows: Sequence[Mapping[str, Any]], title: str, shown: Sequence[
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell_text(row[name]) for name in columns))
-    Console().print(table)
+    plain_console().print(table)
 
 
 def cell_text(cell: Any) -> str:

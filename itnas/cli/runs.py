@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from itnas.cli.listing import AsCsv, AsJson, show
+from itnas.cli.listing import AsCsv, AsJson, plain_console, show
 
 
 def runs(
@@ -76,7 +76,6 @@ def _bytes(folder: Path) -> int:
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
@@ -86,7 +85,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
         counts = f"{row['trials']}/{row['asked']}"
         shown = (row["run"], row["state"], row["space"], ", ".join(row["tasks"]), counts, row["created"])
         table.add_row(*shown, f"{row['megabytes']:.1f}")
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _clean(remove: list[Path], thin: list[Path], *, yes: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from itnas.cli.findings import print_findings
+from itnas.cli.listing import plain_console
 
 if TYPE_CHECKING:
     from itnas.search.settings import SweepSettings
@@ -213,7 +214,6 @@ def _drive(sweep: Sweep, means: Means, *, as_json: bool, quiet: bool) -> None:
 
 def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: bool) -> None:
     """What would run."""
-    from rich.console import Console
     from rich.table import Table
 
     from itnas.cli.sweep_view import duration
@@ -223,7 +223,7 @@ def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: b
     if as_json:
         typer.echo(json.dumps(found, indent=1, allow_nan=False))
         return
-    console = Console()
+    console = plain_console()
     size = "without end" if found["assignments"] is None else f"{found['assignments']:,} combinations"
     console.print(f"space {space.name}: {size}", highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")

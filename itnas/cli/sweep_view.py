@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from itnas.cli.listing import plain_console
 from itnas.store import RunReader
 from itnas.store.summary import summarise
 
@@ -23,7 +24,7 @@ OnChange = Callable[[str, Any, Any], None]
 @contextmanager
 def sweep_progress(reader: RunReader, *, quiet: bool) -> Iterator[OnChange]:
     """What to call when something has changed in a run."""
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     if quiet:
         yield lambda _what, _job, _message: None
     elif console.is_terminal:

@@ -6,10 +6,9 @@ import dataclasses
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from itnas.cli.listing import AsCsv, AsJson, cell_text, show
+from itnas.cli.listing import AsCsv, AsJson, cell_text, plain_console, show
 
 
 def tasks(
@@ -64,7 +63,7 @@ def _show_all(rows: list[dict[str, Any]]) -> None:
         where = "" if row["domain"] == "Sequence" else f" on a {row['domain']}"
         shape = f"{row['inputs']}{where}; lengths {cell_text(row['lengths'])}"
         table.add_row(row["task"], f"{row['summary']}\n{scale}; {shape}\nExpected: {row['expects']}")
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _show_one(row: dict[str, Any]) -> None:
@@ -73,4 +72,4 @@ def _show_one(row: dict[str, Any]) -> None:
     for name, cell in row.items():
         text = ", ".join(f"{key}={value}" for key, value in cell.items()) if isinstance(cell, dict) else cell_text(cell)
         table.add_row(name.replace("_", " "), text or "none")
-    Console().print(table)
+    plain_console().print(table)

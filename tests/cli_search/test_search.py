@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import sqlite3
 import warnings
 from pathlib import Path
 
@@ -179,3 +180,15 @@ def test_a_run_that_is_there_is_not_written_over(swept: Path) -> None:
     done = itnas("search", "emergence", "--run", swept, *SMALL)
     assert done.returncode == 2
     assert "itnas resume" in done.stderr
+
+
+def test_brackets_in_reasons_and_names_are_only_text(swept: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(swept, tmp_path / "a [bold] run [/x]")
+    with sqlite3.connect(folder / "run.db") as connection:
+        connection.execute("UPDATE trials SET state = 'failed', reason = '[/no] <b>[red]tag' WHERE number = 4")
+    connection.close()
+    for command in ("status", "trials", "findings"):
+        done = itnas(command, folder)
+        assert done.returncode == 0, done.stderr
+    assert "[/no] <b>[red]tag" in itnas("trials", folder, COLUMNS="200").stdout
+    assert "[bold]" in itnas("runs", tmp_path, COLUMNS="200").stdout
