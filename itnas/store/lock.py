@@ -14,6 +14,7 @@ from typing import Any, Self
 from itnas.store.connect import RunError
 
 LOCK = "driver.lock"
+LOOKS, LOOK_SECONDS = 20, 0.01
 
 
 class RunLock:
@@ -28,7 +29,7 @@ class RunLock:
             descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644)
         except PermissionError as error:
             raise RunError(f"{self.path.parent} cannot be written: make the folder writable") from error
-        if not take(descriptor):
+        if not _taken_soon(descriptor):
             os.close(descriptor)
             raise RunError(
                 f"{self.path.parent} is being driven by {described(holder(self.path.parent))}: wait for it, or end it "
@@ -49,28 +50,37 @@ class RunLock:
             self.descriptor = None
 
 
-def take(descriptor: int) -> bool:
+def _taken_soon(descriptor: int) -> bool:
+    """Take the lock; who only looks whether it is held, holds it for a moment."""
+    for _ in range(LOOKS):
+        if take(descriptor):
+            return True
+        time.sleep(LOOK_SECONDS)
+    return False
+
+
+def take(descriptor: int, *, shared: bool = False) -> bool:
     """Take the lock of an open file, or fail at once."""
     try:
         import fcntl
     except ImportError:  # not POSIX
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
 
 
 def driven(folder: Path) -> bool:
-    """Whether a driver is at work there."""
+    """Whether a driver is at work there. Any number may look at once."""
     path = folder / LOCK
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
-        return not take(descriptor)
+        return not take(descriptor, shared=True)
     finally:
         os.close(descriptor)
 

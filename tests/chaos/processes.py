@@ -44,9 +44,9 @@ class Place:
         # A Ray whose control process is gone need not wait for it for a minute.
         return {**os.environ, **own, "COLUMNS": "200", "RAY_gcs_rpc_server_reconnect_timeout_s": "20", **more}
 
-    def start(self, *command: object, cwd: Path = ROOT, **more: str) -> subprocess.Popen[str]:
+    def start(self, *command: object, cwd: Path = ROOT, said: str = "", **more: str) -> subprocess.Popen[str]:
         """A process in a group of its own, as a shell would start it. What it says goes to files."""
-        with open(self.folder / "out", "w") as out, open(self.folder / "err", "w") as err:
+        with open(self.folder / f"{said}out", "w") as out, open(self.folder / f"{said}err", "w") as err:
             process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd=cwd,
@@ -74,6 +74,10 @@ class Place:
         mark = os.fsencode(str(self.folder))
         return [pid for pid in _pids() if pid != os.getpid() and mark in _read(pid, "environ") + _read(pid, "cmdline")]
 
+    def marked(self, mark: str) -> list[int]:
+        """Those of them that have this in their environment."""
+        return [pid for pid in self.processes() if os.fsencode(mark) in _read(pid, "environ")]
+
     def named(self, *names: str) -> list[int]:
         """Those of them whose command line begins with one of the names, paths apart."""
         return [pid for pid in self.processes() if _name(pid).startswith(names)]
@@ -93,7 +97,7 @@ class Place:
 @contextmanager
 def new_place() -> Iterator[Place]:
     """A place under a short path, as sockets want it; nothing is left of it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="ch", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="c", dir="/tmp"))
     place = Place(folder)
     try:
         yield place

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY = re.compile(r"itnas-ray-(\d+)-")
+SOCKET_PATH = 107 if sys.platform == "linux" else 103  # characters that a socket's path may have
+SOCKET_NAME = len("/itnas-ray-4194304-abcdefgh/r/session_2026-01-01_00-00-00_123456_4194304/sockets/plasma_store")
 STALE_SECONDS = 300.0  # the helpers of a killed Ray linger for a while
 # Read by Ray when it is imported or started. What the user has set stays.
 QUIET = {
@@ -32,6 +35,7 @@ QUIET = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "3600",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
 
 
@@ -52,7 +56,7 @@ def ray_session(address: str | None, *, cpus: int | None = None, logs: Path | No
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     _sweep_temporary()
-    folder = Path(tempfile.mkdtemp(prefix=f"itnas-ray-{os.getpid()}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"itnas-ray-{os.getpid()}-", dir=_temporary()))
     try:
         import ray
 
@@ -80,26 +84,48 @@ def _start(address: str | None, folder: Path, cpus: int | None) -> None:
         raise ValueError("a Ray session is running in this process already: end it with ray.shutdown() first")
     with _silent():
         if address is None:
-            # An address in the environment, left over from something else, is not joined. What we start is seen by
-            # this machine alone, and has no dashboard: that has been a way in for others.
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _temp_dir=str(folder / "r"),
-            )
-            return
-        _allow_token()
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            said = " ".join(str(error).split())[:300]
-            raise ValueError(
-                f"cannot join the Ray cluster at {address} ({said}): is it up, and, if it wants a token, is that in "
-                "~/.ray/auth_token or RAY_AUTH_TOKEN here?"
-            ) from error
+            _start_local(folder, cpus)
+        else:
+            _join(address)
+
+
+def _start_local(folder: Path, cpus: int | None) -> None:
+    """An address in the environment, left over from something else, is not joined. What we start is seen by this
+    machine alone, and has no dashboard: that has been a way in for others."""
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=str(folder / "r"),
+        )
+    # When its processes do not come up, Ray raises no narrower class.
+    except Exception as error:
+        raise ValueError(
+            f"Ray could not be started on this machine ({_one_line(error)}): it may be short of memory or too "
+            "busy; try again with `itnas resume`, or with --engine inline, which does without Ray"
+        ) from error
+
+
+def _join(address: str) -> None:
+    import ray
+
+    _allow_token()
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise ValueError(
+            f"cannot join the Ray cluster at {address} ({_one_line(error)}): is it up, and, if it wants a token, is "
+            "that in ~/.ray/auth_token or RAY_AUTH_TOKEN here?"
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 @contextmanager
@@ -143,9 +169,17 @@ def _keep_logs(folder: Path, target: Path) -> None:
         shutil.copytree(found[-1], target, dirs_exist_ok=True, ignore_dangling_symlinks=True)
 
 
+def _temporary() -> Path:
+    """The temporary folder, or a shorter one: Ray puts sockets below it, whose paths have little room."""
+    given = Path(tempfile.gettempdir())
+    short = Path("/tmp")
+    fits = len(os.fsencode(given)) + SOCKET_NAME <= SOCKET_PATH
+    return given if fits or not os.access(short, os.W_OK) else short
+
+
 def _sweep_temporary() -> None:
     """Remove what sweeps that were killed have left behind."""
-    for path in Path(tempfile.gettempdir()).glob("itnas-ray-*"):
+    for path in _temporary().glob("itnas-ray-*"):
         matched = TEMPORARY.match(path.name)
         with contextlib.suppress(OSError):
             old = time.time() - path.stat().st_mtime > STALE_SECONDS
