@@ -227,9 +227,9 @@ def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: b
     size = "without end" if found["assignments"] is None else f"{found['assignments']:,} combinations"
     console.print(f"space {space.name}: {size}", highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("task")
-    for name in ("trials", "specialists", "random", "sampler", "replicas", "steps", "confirmations", "about"):
-        table.add_column(name, justify="right")
+    table.add_column("task", overflow="fold")
+    for name in ("trials", "special", "random", "sampler", "networks", "steps", "confirm", "about"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found["tasks"]:
         counts = [str(row[name]) for name in ("trials", "specialists", "random", "sampler", "networks", "steps")]
         table.add_row(row["task"], *counts, str(row["confirmations"]), duration(row["seconds"]))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 
 from itnas.genome import Genome
 from itnas.models.specialists import specialist
@@ -23,8 +26,10 @@ TIMED_GENOMES = 4
 
 def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, Any]:
     """A few genomes are trained for a few steps on each task; what they take is what the others may take."""
-    slots = 1 if means.engine == "inline" else means.slots or os.cpu_count() or 1
-    rows = [_of_task(space, settings, task) for task in settings.tasks]
+    cpus = os.cpu_count() or 1
+    slots = 1 if means.engine == "inline" else means.slots or cpus
+    with _threads(None if means.engine == "inline" else max(1, cpus // slots)):
+        rows = [_of_task(space, settings, task) for task in settings.tasks]
     return {
         "space": space.name,
         "assignments": space.size(),
@@ -33,6 +38,17 @@ def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, A
         "seconds": sum(row["seconds"] for row in rows) / slots,
         "remarks": _remarks(settings),
     }
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """As many as a worker has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any]:
