@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from itnas.version import __version__
 
 if TYPE_CHECKING:
-    from itnas import recover, search
+    from itnas import recover
     from itnas.behaviour import explain
     from itnas.entry import build, task, train
     from itnas.genome import Genome
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Window,
     )
     from itnas.run import Run
+    from itnas.search.entry import search
     from itnas.space import Space
 
 __all__ = [

@@ -23,6 +23,11 @@ def test_import_loads_nothing_heavy() -> None:
     assert not {"torch", "numba", "numpy", "ray", "dash", "pandas", "plotly"} & set(loaded)
 
 
+def test_looking_at_a_run_needs_no_torch() -> None:
+    loaded = python("import itnas, sys; itnas.Run, itnas.Space; print(*sys.modules)").split()
+    assert not {"torch", "numba", "ray", "optuna"} & set(loaded)
+
+
 def test_every_public_name_can_be_had() -> None:
     assert set(itnas.__all__) <= set(dir(itnas))
     for name in itnas.__all__:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import fisher_exact
 
-from itnas.behaviour.fidelity import Z95
-
+Z95 = 1.959964  # of a standard normal variable, 95 % lie within
 ANYWHERE = -1  # in place of a layer's number: some layer of the network, whichever
 
 

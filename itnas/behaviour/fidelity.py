@@ -18,10 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from itnas.behaviour.agreement import Z95
 from itnas.behaviour.scene import Scene
 from itnas.behaviour.subjects.base import repeated
 
-Z95 = 1.959964
 # Points whose own content is kept while their surroundings are swapped.
 WITNESSES = 8
 ASKED = 2**14  # points that are asked at once

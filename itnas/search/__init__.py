@@ -7,16 +7,16 @@ from typing import Any
 
 class _Search(ModuleType):
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        """See `itnas.search.entry.search`."""
+        """See `itnas.search.entry.run_search`."""
         from itnas.search.entry import search
 
         return search(*arguments, **settings)
 
     def resume(self, *arguments: Any, **settings: Any) -> Any:
-        """See `itnas.search.entry.resume`."""
-        from itnas.search.entry import resume
+        """See `itnas.search.entry.run_again`."""
+        from itnas.search.entry import search
 
-        return resume(*arguments, **settings)
+        return search.resume(*arguments, **settings)
 
 
 sys.modules[__name__].__class__ = _Search

@@ -14,7 +14,7 @@ from itnas.signals import stop_request
 from itnas.space import Space
 
 
-def search(
+def run_search(
     space: Space | str | Path,
     tasks: Sequence[str] | str,
     *,
@@ -42,7 +42,7 @@ def search(
     return Run(folder)
 
 
-def resume(
+def run_again(
     run: str | Path,
     *,
     engine: str = "ray",
@@ -57,3 +57,13 @@ def resume(
         sweep.extend(**changes)
         sweep.run(means, stop=stop)
     return Run(run)
+
+
+class Search:
+    """`itnas.search(...)` and `itnas.search.resume(...)`, as type checkers see them."""
+
+    __call__ = staticmethod(run_search)
+    resume = staticmethod(run_again)
+
+
+search = Search()
