@@ -42,7 +42,8 @@ class Place:
     def environment(self, **more: str) -> dict[str, str]:
         own = {"TMPDIR": str(self.folder), "HOME": str(self.folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         # A Ray whose control process is gone need not wait for it for a minute.
-        return {**os.environ, **own, "COLUMNS": "200", "RAY_gcs_rpc_server_reconnect_timeout_s": "20", **more}
+        before = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "TUNE_"))}
+        return {**before, **own, "COLUMNS": "200", "RAY_gcs_rpc_server_reconnect_timeout_s": "20", **more}
 
     def start(self, *command: object, cwd: Path = ROOT, said: str = "", **more: str) -> subprocess.Popen[str]:
         """A process in a group of its own, as a shell would start it. What it says goes to files."""

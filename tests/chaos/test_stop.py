@@ -10,7 +10,7 @@ import pytest
 from itnas.store import RunReader
 from itnas.store.lock import driven
 from tests.chaos.misbehaving import space
-from tests.chaos.processes import ITNAS, Ended, Place, until
+from tests.chaos.processes import ITNAS, Ended, Place, command_lines, until
 from tests.chaos.state import check_ended
 
 ON_RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.ray])
@@ -38,7 +38,8 @@ def _check_interrupted(place: Place, ended: Ended) -> None:
     assert "Traceback" not in ended.err
     assert RunReader(place.run).sweep()["state"] == "interrupted"
     assert not driven(place.run)
-    assert place.processes() == []
+    assert command_lines(place.processes()) == []
+    assert not list(place.folder.glob("itnas-ray-*"))
 
 
 def _resume(place: Place, engine: str) -> None:

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -22,7 +23,7 @@ from itnas.search.job import Failure, Job
 from itnas.search.raytune.session import ray_session
 from itnas.search.raytune.share import Share, share_of
 from itnas.search.raytune.worker import MESSAGES, JobTrainable
-from itnas.search.work import Work, perform
+from itnas.search.work import Work, one_line, perform
 
 HUNG = 0.98  # of its time limit, after which a lost trial counts as hung
 
@@ -199,9 +200,25 @@ class _Recording(_Unpickled, tune.Callback):
         self.link.begun[trial.trial_id] = time.monotonic()
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        error = trial.get_error()
-        said = "" if error is None else f" ({type(error).__name__})"
-        self.link.lost(trial.trial_id, f"its process or its node was lost{said}")
+        self.link.lost(trial.trial_id, _cause(trial))
+
+
+def _cause(trial: Trial) -> str:
+    """Why a trial was lost. Tune keeps that in a file beside the trial."""
+    path = trial.pickled_error_file
+    try:
+        error = cloudpickle.loads(Path(path).read_bytes()) if path else None
+    # What a worker raised may be of a class that is not known here.
+    except Exception:
+        error = None
+    if isinstance(error, RayTaskError):
+        inner = error.cause or error
+        return f"its process failed: {type(inner).__name__}: {one_line(inner)}"
+    if isinstance(error, OutOfMemoryError) or "low on memory" in str(error):
+        return "its process was ended, as the machine ran out of memory"
+    if "its node has died" in str(error):
+        return "its node was lost"
+    return "its process died" if isinstance(error, ActorDiedError) else "its process or its node was lost"
 
 
 class _StopOnDemand(_Unpickled, tune.Stopper):

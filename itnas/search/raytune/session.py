@@ -23,20 +23,6 @@ TEMPORARY = re.compile(r"itnas-ray-(\d+)-")
 SOCKET_PATH = 107 if sys.platform == "linux" else 103  # characters that a socket's path may have
 SOCKET_NAME = len("/itnas-ray-4194304-abcdefgh/r/session_2026-01-01_00-00-00_123456_4194304/sockets/plasma_store")
 STALE_SECONDS = 300.0  # the helpers of a killed Ray linger for a while
-# Read by Ray when it is imported or started. What the user has set stays.
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "3600",
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-}
 
 
 @dataclass(frozen=True)
@@ -53,8 +39,6 @@ class Session:
 @contextmanager
 def ray_session(address: str | None, *, cpus: int | None = None, logs: Path | None = None) -> Iterator[Session]:
     """Start a local Ray, or join the cluster at `address`. `logs`: where a local Ray's logs go in the end."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     _sweep_temporary()
     folder = Path(tempfile.mkdtemp(prefix=f"itnas-ray-{os.getpid()}-", dir=_temporary()))
     try:
@@ -79,7 +63,7 @@ def _start(address: str | None, folder: Path, cpus: int | None) -> None:
     import ray
 
     for name in ("ray", "ray.tune", "ray.air", "ray.train", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if ray.is_initialized():
         raise ValueError("a Ray session is running in this process already: end it with ray.shutdown() first")
     with _silent():
@@ -87,6 +71,8 @@ def _start(address: str | None, folder: Path, cpus: int | None) -> None:
             _start_local(folder, cpus)
         else:
             _join(address)
+    # Of a worker that died, Ray tells on stdout, where our results go. The trial's row tells of it, too.
+    ray._private.worker._worker_logs_enabled = False
 
 
 def _start_local(folder: Path, cpus: int | None) -> None:
@@ -114,14 +100,29 @@ def _start_local(folder: Path, cpus: int | None) -> None:
 def _join(address: str) -> None:
     import ray
 
-    _allow_token()
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        with _unheard():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    # Ray's own classes come and go with its versions.
+    except Exception as error:
         raise ValueError(
             f"cannot join the Ray cluster at {address} ({_one_line(error)}): is it up, and, if it wants a token, is "
             "that in ~/.ray/auth_token or RAY_AUTH_TOKEN here?"
         ) from error
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Ray's compiled part tells of a refused token every second, past Python and whatever its settings say."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _one_line(error: Exception) -> str:
@@ -144,15 +145,6 @@ def _own_signals() -> Iterator[None]:
     finally:
         utils.set_sigterm_handler = setter
         signal.signal(signal.SIGTERM, before)
-
-
-def _allow_token() -> None:
-    """A cluster may want the token that lies in the home folder; a client offers it only when told to."""
-    if "RAY_AUTH_MODE" in os.environ:
-        return
-    there = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    if there or (Path.home() / ".ray" / "auth_token").is_file():
-        os.environ["RAY_AUTH_MODE"] = "token"
 
 
 @contextmanager
