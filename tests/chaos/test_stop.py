@@ -15,7 +15,7 @@ from tests.chaos.state import check_ended
 
 ON_RAY = pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.ray])
 TRIALS = 3
-WORK = ("--trials", TRIALS, "--steps", 400, "--rungs", 2, "--replicas", 1, "--confirm", 0, "--keep", 0)
+WORK = ("--trials", TRIALS, "--steps", 150, "--rungs", 2, "--replicas", 1, "--confirm", 0, "--keep", 0)
 
 
 def _begin(place: Place, *options: object, task: str = "delay", names: tuple[str, ...] = ()) -> subprocess.Popen[str]:

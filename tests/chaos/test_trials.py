@@ -114,7 +114,8 @@ def test_nothing_that_a_trial_does_to_its_worker_ends_a_sweep(place: Place) -> N
     _check(place.run, expected)
 
 
-@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.ray])])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
 def test_a_sweep_without_a_success_says_so(place: Place, engine: str) -> None:
     ended = _search(place, 2, "raises", good=0, engine=engine)
     assert ended.code == 3, ended
