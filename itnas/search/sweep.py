@@ -29,6 +29,8 @@ from itnas.tasks import find
 from itnas.version import __version__
 
 ENGINES = ("ray", "inline")
+# What a start that was killed may leave behind before there is a run.
+BEGUN = ("driver.lock", ".run.db.new")
 Engine = Literal["ray", "inline"]
 
 
@@ -77,7 +79,7 @@ class Sweep:
         folder = folder.resolve()
         if folder.exists() and not folder.is_dir():
             raise RunError(f"{folder} is a file: name a folder")
-        if folder.is_dir() and any(path.name != "driver.lock" for path in folder.iterdir()):
+        if folder.is_dir() and not all(path.name.startswith(BEGUN) for path in folder.iterdir()):
             raise RunError(f"{folder} is not empty: go on with `itnas resume {folder}`, or name another with --run")
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:

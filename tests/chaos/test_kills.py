@@ -106,7 +106,6 @@ def test_thirty_kills_of_a_driver_at_random_moments_and_in_its_transactions(plac
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="Sweep.create takes what a killed start leaves behind for somebody's files")
 def test_a_run_that_was_never_made_can_be_made(place: Place) -> None:
     """Killed before run.db is there: nothing can be resumed, and nothing is in the way of starting again."""
     _die(place, 2, 5, "")
