@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-gpu check format bench clean
+.PHONY: help demo test nightly test-slow test-gpu check format bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,8 @@ demo: $(READY) ## Set up, then search for what three tasks want: a small sweep, 
 
 test: $(BROWSER) ## Set up, then run all tests but the slow ones
 	$(BIN)/python -m pytest
+
+nightly: test test-slow ## All tests that need no GPU, with kills, lost nodes and full disks (an hour)
 
 test-slow: $(READY) ## Run the slow tests
 	$(BIN)/python -m pytest -m slow

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -143,9 +144,9 @@ class Room:
         span = self.span({heard.site: heard.subject.silence})
         return TaskJudge(scene, score, self.intact, self.weights, span)
 
-    def _listen(self, batch: Batch) -> tuple[list[Heard], Tensor]:
+    def _listen(self, batch: Batch) -> tuple[list[Heard], Any]:
         """What was heard at every site, and what came out."""
-        outputs: list[Tensor] = []
+        outputs: list[Any] = []
         return listen(self.model, lambda: outputs.append(self._run(batch)), self.others, self.refused), outputs[0]
 
     def _score_intact(self, outputs: Tensor) -> None:
@@ -162,14 +163,14 @@ class Room:
             raise ValueError(f"the score of some samples is not a finite number, at length {self.length}")
         return found
 
-    def _run(self, batch: Batch) -> Tensor:
+    def _run(self, batch: Batch) -> Any:
+        """Outputs: one tensor where they are scored, else whatever the model gives."""
         # Models may change what they are given.
         given = batch.inputs.clone()
         outputs = self.model(given) if batch.domain is None else self.model(given, batch.domain)
         if self.functional and not isinstance(outputs, Tensor):
             raise TypeError(f"a scored model must give one tensor, got {type(outputs).__name__}: wrap it")
-        found: Tensor = outputs
-        return found
+        return outputs
 
     def _leave_out(self) -> None:
         """What cannot be examined on some of the samples is examined on none."""
