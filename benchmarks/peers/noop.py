@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,9 @@ def ours(engine: str, trials: int, marks: Marks) -> None:
 
 def bare(trials: int, marks: Marks) -> None:
     """Ray Tune with as little as it does: a class trainable, actors used again, no loggers, nothing saved."""
+    # Before Ray itself: it settles what Ray reads when it is imported.
+    session_of = import_module("itnas.search.raytune.session").ray_session
     from ray import tune
-
-    from itnas.search.raytune.session import ray_session
 
     class Nothing(tune.Trainable):
         def setup(self, config: dict[str, Any]) -> None:
@@ -114,7 +115,7 @@ def bare(trials: int, marks: Marks) -> None:
         def step(self) -> dict[str, Any]:
             return {"score": 0.5, "done": True}
 
-    with ray_session(None) as session:
+    with session_of(None) as session:
         tune.Tuner(
             tune.with_resources(Nothing, {"cpu": 1}),
             param_space={"x": tune.uniform(0, 1)},
