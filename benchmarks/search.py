@@ -23,6 +23,7 @@ from itnas.files import write_atomically
 from .peers import noop
 from .sections import Section, run_sections
 from .table import compare
+from .table import variants as others
 
 RESULTS = Path(__file__).parent / "results" / "search.json"
 DEMO_SPACE, DEMO_TASKS = "emergence", ("recall/pairs=4,vocab=16", "local-pattern", "flip-flop")
@@ -39,6 +40,12 @@ def _compared(chosen: Callable[[compare.Entrant], bool]) -> Section:
         return compare.compare(those, seeds=2 if quick else compare.SEEDS, trials=20 if quick else compare.TRIALS)
 
     return section
+
+
+def variants(quick: bool) -> list[dict[str, Any]]:
+    """Other settings of the samplers, and a Gaussian process."""
+    names = list(others.VARIANTS)
+    return others.measured(names[:2], seeds=2, trials=20) if quick else others.measured(names)
 
 
 def overhead(quick: bool) -> list[dict[str, Any]]:
@@ -155,6 +162,7 @@ SECTIONS: dict[str, Section] = {
     "table": _compared(lambda each: each.in_flight == 1 and each.random_share in (0.2, "")),
     "without_random_arm": _compared(lambda each: each.random_share == 0.0),
     "four_at_a_time": _compared(lambda each: each.in_flight == 4),
+    "variants": variants,
     "overhead": overhead,
     "many": many,
     "demo": demo,

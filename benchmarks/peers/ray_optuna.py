@@ -19,6 +19,7 @@ import math
 import sys
 import tempfile
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,21 @@ def train_trial(config: dict[str, Any], settings: dict[str, Any], task_name: str
         tune.report({"score": max(sum(own) / len(own) for own in scores.values())})
 
 
+@dataclasses.dataclass(frozen=True)
+class Definition:
+    """The space, defined by run. OptunaSearch pickles it."""
+
+    space: str
+
+    def __call__(self, trial: Any) -> None:
+        _loaded(self.space).build(lambda name, domain: suggest(trial, spelt(name), domain))
+
+
+@lru_cache
+def _loaded(space: str) -> Space:
+    return Space.load(space)
+
+
 def baselines(settings: dict[str, Any], folder: str) -> tune.ResultGrid:
     """The specialists on all tasks."""
     return tune.Tuner(
@@ -137,14 +153,9 @@ def baselines(settings: dict[str, Any], folder: str) -> tune.ResultGrid:
 
 def searched(settings: dict[str, Any], task: str, folder: str) -> tune.ResultGrid:
     """One task's search."""
-    space = Space.load(settings["space"])
     points = settings["points"][task]
-
-    def define(trial: Any) -> None:
-        space.build(lambda name, domain: suggest(trial, spelt(name), domain))
-
     given = [{spelt(name): value for name, value in point.items()} for point in points]
-    search = OptunaSearch(define, metric="score", mode="max", points_to_evaluate=given, seed=0)
+    search = OptunaSearch(Definition(settings["space"]), metric="score", mode="max", points_to_evaluate=given, seed=0)
     rule = MedianStoppingRule(grace_period=2, min_samples_required=5)
     return tune.Tuner(
         tune.with_resources(tune.with_parameters(train_trial, settings=settings, task_name=task), {"cpu": 1}),

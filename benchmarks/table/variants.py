@@ -84,15 +84,15 @@ VARIANTS: dict[str, tuple[Make, bool, type[Proposer], float]] = {
 }
 
 
-def main() -> None:
-    chosen = sys.argv[1:] or list(VARIANTS)
+def measured(names: list[str], *, seeds: int = SEEDS, trials: int = TRIALS) -> list[dict[str, Any]]:
     those = [Entrant(UNIFORM, uniform)]
-    for name in chosen:
+    for name in names:
         make, flat, kind, share = VARIANTS[name]
-        SAMPLERS.add(name, SamplerKind(make, "a variant", flat))
+        if name not in SAMPLERS:
+            SAMPLERS.add(name, SamplerKind(make, "a variant", flat))
         those.append(Entrant(name, ours(name, share, kind), 1, share))
-    compare(those, seeds=SEEDS, trials=TRIALS)
+    return compare(those, seeds=seeds, trials=trials)
 
 
 if __name__ == "__main__":
-    main()
+    measured(sys.argv[1:] or list(VARIANTS))
