@@ -51,11 +51,12 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Measure everything against its peers (three hours); results go to benchmarks/results
+bench: $(READY) ## Measure everything against its peers (four hours); results go to benchmarks/results
 	$(BIN)/itnas bench operator --out benchmarks/results/operator.json
 	$(BIN)/itnas bench population --out benchmarks/results/population.json
 	$(BIN)/itnas bench reference --out benchmarks/results/reference.json
 	$(BIN)/itnas bench behaviour --out benchmarks/results/behaviour.json
+	$(BIN)/itnas bench search --out benchmarks/results/search.json
 	$(BIN)/python -m benchmarks.tables
 
 clean: ## Remove the virtual environment and caches

@@ -44,6 +44,12 @@ def behaviour(as_json: AsJson = False, only: Only = None, quick: Quick = False, 
     _run("behaviour", as_json, only, quick, out)
 
 
+@app.command(cls=Command)
+def search(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
+    """Samplers on a table of trained genomes, overhead per trial, ten thousand trials, a whole sweep (an hour)."""
+    _run("search", as_json, only, quick, out)
+
+
 def _run(name: str, as_json: bool, only: list[str] | None, quick: bool, out: Path | None) -> None:
     """Measure, show, and write; sections that were not run keep what the file says of them."""
     from itnas.files import write_atomically

@@ -12,7 +12,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "demo": {
         "trials": 8,
         "replicas": 2,
-        "steps": 300,
+        "steps": 250,
         "length": 32,
         "specialists": ["convnet", "transformer", "gru"],
         "rungs": 5,
