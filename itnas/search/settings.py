@@ -27,7 +27,7 @@ class SweepSettings(Settings):
     batch_size: Count | None = None
     length: Count | None = None
     seed: Annotated[int, Field(ge=0, lt=2**20)] = 0
-    sampler: str = "tpe"
+    sampler: str = "tpe-group"  # by measurement: docs/search.md
     random_share: Share = 0.2  # of proposals that are drawn at random: start-up, baseline and null at once
     objectives: Annotated[tuple[Objective, ...], Field(strict=False)] = ("score",)
     specialists: Annotated[tuple[str, ...], Field(strict=False)] = SPECIALISTS

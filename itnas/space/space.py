@@ -111,6 +111,10 @@ class Space:
 
     def domains(self) -> dict[str, Domain]:
         """All parameters of all branches, in document order."""
+        return dict(self._domains)
+
+    @cached_property
+    def _domains(self) -> dict[str, Domain]:
         return domains_of(self.root, self.names)
 
     def _fitting(self, parameters: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 # What the user has set stays.
@@ -28,8 +29,9 @@ def prepare() -> None:
 
 
 def _allow_token() -> None:
-    """A cluster may want the token that lies in the home folder; a client offers it only when told to."""
-    if "RAY_AUTH_MODE" in os.environ:
+    """A cluster may want the token that lies in the home folder; a client offers it only when told to. Once Ray
+    has been imported, it has read its mode: another one in the environment would set it at odds with itself."""
+    if "RAY_AUTH_MODE" in os.environ or "ray" in sys.modules:
         return
     there = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
     if there or (Path.home() / ".ray" / "auth_token").is_file():
