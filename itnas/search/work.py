@@ -59,7 +59,7 @@ def failure(error: BaseException, printed: str = "") -> Failure:
     return Failure(f"{type(error).__name__}: {one_line(error)}", log)
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else f"{text[:297]}..."
 

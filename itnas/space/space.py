@@ -14,8 +14,9 @@ import numpy as np
 
 from itnas.genome import Genome
 from itnas.registry import check_choice
-from itnas.space import guides, library
+from itnas.space import guides
 from itnas.space.check import check
+from itnas.space.collection import find_space
 from itnas.space.constraints import Constraints, read_constraints
 from itnas.space.count import MOST_ASSIGNMENTS, Count, count_genomes
 from itnas.space.domains import Chooser, Domain, Value
@@ -49,7 +50,7 @@ class Space:
     @classmethod
     def load(cls, name_or_path: str | Path) -> Self:
         """A shipped space by its name ("emergence"), or a file."""
-        path = library.find(name_or_path)
+        path = find_space(name_or_path)
         text = read_source(path)
         return cls._read(text, path.stem, shown_path(path))
 

@@ -10,7 +10,7 @@ import itnas
 from itnas.files import read_document
 from itnas.models.specialists import LAYERS, SPECIALISTS
 from itnas.space import Space
-from itnas.space.library import folder
+from itnas.space.collection import folder
 from itnas.tasks import TASKS, find
 from tests.space.spaces import SHIPPED
 

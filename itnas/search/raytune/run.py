@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ray import cloudpickle, tune
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayTaskError
+from ray import tune
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -204,21 +203,21 @@ class _Recording(_Unpickled, tune.Callback):
 
 
 def _cause(trial: Trial) -> str:
-    """Why a trial was lost. Tune keeps that in a file beside the trial."""
-    path = trial.pickled_error_file
+    """Why a trial was lost, from the text that Tune keeps beside the trial."""
+    path = trial.error_file
     try:
-        error = cloudpickle.loads(Path(path).read_bytes()) if path else None
-    # What a worker raised may be of a class that is not known here.
-    except Exception:
-        error = None
-    if isinstance(error, RayTaskError):
-        inner = error.cause or error
-        return f"its process failed: {type(inner).__name__}: {one_line(inner)}"
-    if isinstance(error, OutOfMemoryError) or "low on memory" in str(error):
+        text = Path(path).read_text(errors="replace") if path else ""
+    except OSError:
+        text = ""
+    if "low on memory" in text or "OutOfMemoryError" in text:
         return "its process was ended, as the machine ran out of memory"
-    if "its node has died" in str(error):
+    if "its node has died" in text:
         return "its node was lost"
-    return "its process died" if isinstance(error, ActorDiedError) else "its process or its node was lost"
+    if "ActorDiedError" in text:
+        return "its process died"
+    if "RayTaskError" in text:
+        return f"its process failed: {one_line(text.strip().splitlines()[-1])}"
+    return "its process or its node was lost"
 
 
 class _StopOnDemand(_Unpickled, tune.Stopper):

@@ -19,7 +19,7 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
 
 
-def find(name: str | Path) -> Path:
+def find_space(name: str | Path) -> Path:
     """The file of a space: a shipped one by its name, or any by its path."""
     known = shipped()
     if isinstance(name, str) and name in known:
