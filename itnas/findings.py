@@ -16,24 +16,37 @@ NOT_SHOWN = "other"
 
 
 def findings(
-    tasks: Sequence[str], trials: Sequence[Row], confirmations: Sequence[Row], layers: Sequence[Row]
+    tasks: Sequence[str],
+    trials: Sequence[Row],
+    confirmations: Sequence[Row],
+    layers: Sequence[Row],
+    early: Mapping[str, Sequence[Row]],
 ) -> list[dict[str, Any]]:
     """Rows for each task: first the families that some layer became, whichever it is; then layer by layer.
 
     They rest on the confirmed networks, fresh seeds of the best genomes, specialists apart; before there are any, on
-    the networks that were examined while searching. Genomes are clusters.
+    the networks that were examined while searching. Genomes are clusters. `early` has the rank correlations of each
+    task's rungs (`itnas.rungs`).
     """
-    return [row for task in tasks for row in _of_task(task, trials, confirmations, layers)]
+    return [row for task in tasks for row in _of_task(task, trials, confirmations, layers, early.get(task, ()))]
 
 
 def _of_task(
-    task: str, trials: Sequence[Row], confirmations: Sequence[Row], layers: Sequence[Row]
+    task: str, trials: Sequence[Row], confirmations: Sequence[Row], layers: Sequence[Row], early: Sequence[Row]
 ) -> list[dict[str, Any]]:
     own = [row for row in trials if row["task"] == task]
     basis, networks = _networks(task, layers)
-    about = {"task": task} | _scores(own, confirmations) | {"basis": basis}
+    about = {"task": task} | _scores(own, confirmations) | _early(early) | {"basis": basis}
     told = [*_anywhere(networks), *_by_layer(networks)]
     return [about | _told(each, networks) for each in told] or [about | _nothing()]
+
+
+def _early(rungs: Sequence[Row]) -> dict[str, Any]:
+    """What early scores told of the final ones, rung by rung; trials that reached a rung are the most at the first."""
+    return {
+        "rung_correlations": [row["correlation"] for row in rungs],
+        "rung_trials": max((row["trials"] for row in rungs), default=0),
+    }
 
 
 def _networks(task: str, layers: Sequence[Row]) -> tuple[str | None, dict[tuple[int, int], list[Row]]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from itnas.findings import findings
 from itnas.genome import Genome
+from itnas.pareto import pareto_front
+from itnas.rungs import rung_correlations
 from itnas.store import RunError, RunReader
 
 if TYPE_CHECKING:
@@ -59,7 +61,9 @@ class Run:
 
     def finding_rows(self) -> list[dict[str, Any]]:
         reader = self.reader
-        return findings(self.tasks, reader.trials(), reader.confirmations(), reader.layers())
+        trials, replicas, history = reader.trials(), reader.replicas(), reader.history()
+        early = {task: rung_correlations(task, trials, replicas, history) for task in self.tasks}
+        return findings(self.tasks, trials, reader.confirmations(), reader.layers(), early)
 
     def best(self, task: str | None = None) -> Genome:
         """The best genome of a task; the confirmed ones go before the others."""
@@ -79,32 +83,31 @@ class Run:
 
     def pareto(self, task: str | None = None) -> pd.DataFrame:
         """The complete trials of a task that no other beats in score and in cost at once, the best first."""
-        complete = [row for row in self.reader.trials(self._task(task)) if row["state"] == "complete"]
-        front, cheapest = [], float("inf")
-        for row in sorted(complete, key=lambda row: (-row["score"], row["cost"], row["number"])):
-            if row["cost"] < cheapest:
-                front.append(row)
-                cheapest = row["cost"]
-        return _frame(front)
+        return _frame(pareto_front(self.reader.trials(self._task(task))))
 
     def rung_correlations(self, task: str | None = None) -> pd.DataFrame:
         """How far early scores can be trusted: the rank correlation between each rung's score and the final one, over
         the trials that nothing could stop early (specialists and the random arm)."""
-        return _frame(_correlations(self.reader, self._task(task)))
+        return _frame(self._correlations(self._task(task)))
+
+    def _correlations(self, task: str) -> list[dict[str, Any]]:
+        reader = self.reader
+        return rung_correlations(task, reader.trials(task), reader.replicas(), reader.history())
 
     def networks(self, trial: int) -> Path:
         """The folder with a trial's networks: the confirmed ones, else those of the search."""
         self.reader.trial(trial)
-        kept: dict[str, str] = {
-            row["phase"]: row["path"]
-            for row in self.reader.kept()
-            if row["trial"] == trial and row["what"] == "weights"
-        }
-        if not kept:
+        kept = self.kept(trial)
+        if "weights" not in kept:
             there = sorted({row["trial"] for row in self.reader.kept() if row["what"] == "weights"})
             told = f"those of trials {', '.join(map(str, there))} were" if there else "none were"
             raise RunError(f"{self.folder}: the networks of trial {trial} were not kept; {told}")
-        return self.folder / (kept.get("confirm") or kept["search"])
+        return self.folder / kept["weights"]
+
+    def kept(self, trial: int) -> dict[str, str]:
+        """Where the "weights" and "kernels" of a trial are, in the run's folder: confirmed ones go before others."""
+        rows = [row for row in self.reader.kept() if row["trial"] == trial]
+        return {row["what"]: row["path"] for row in sorted(rows, key=lambda row: row["phase"] == "confirm")}
 
     def _task(self, task: str | None) -> str:
         if task is None and len(self.tasks) == 1:
@@ -113,35 +116,6 @@ class Run:
             asked = "name a task" if task is None else f"no task {task!r}"
             raise RunError(f"{self.folder}: {asked}: the run has {', '.join(self.tasks)}")
         return task
-
-
-def _correlations(reader: RunReader, task: str) -> list[dict[str, Any]]:
-    from scipy.stats import spearmanr
-
-    rates = {
-        (row["trial"], row["replica"])
-        for row in reader.rows(
-            "SELECT replicas.trial, replica FROM replicas JOIN trials ON trials.number = replicas.trial "
-            "WHERE phase = 'search' AND replicas.learning_rate = trials.learning_rate"
-        )
-    }
-    final = {
-        row["number"]: row["score"]
-        for row in reader.trials(task)
-        if row["state"] == "complete" and row["origin"] in ("random", "specialist")
-    }
-    scores: dict[int, dict[int, list[float]]] = {}
-    for row in reader.history():
-        if row["phase"] == "search" and row["trial"] in final and (row["trial"], row["replica"]) in rates:
-            scores.setdefault(row["rung"], {}).setdefault(row["trial"], []).append(row["score"])
-    found = []
-    for rung, own in sorted(scores.items()):
-        early = [sum(each) / len(each) for each in own.values()]
-        late = [final[trial] for trial in own]
-        varied = len(own) > 2 and len(set(early)) > 1 and len(set(late)) > 1
-        rho = float(spearmanr(early, late).statistic) if varied else None
-        found.append({"task": task, "rung": rung, "trials": len(own), "correlation": rho})
-    return found
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def test_a_family_is_found_wherever_it_stands_in_the_network() -> None:
     for trial, replica in itertools.product(range(3), range(5)):
         first, second = ("attention", "pointwise") if replica % 2 else ("convolution", "attention")
         layers += [_layer(trial, replica, 0, first), _layer(trial, replica, 1, second)]
-    rows = findings(["recall"], [_trial(number) for number in range(3)], [], layers)
+    rows = findings(["recall"], [_trial(number) for number in range(3)], [], layers, {})
     anywhere = {row["family"]: row for row in rows if row["layer"] is None}
     assert next(iter(anywhere)) == "attention"
     assert (anywhere["attention"]["count"], anywhere["attention"]["networks"]) == (15, 15)
@@ -53,7 +53,7 @@ def test_what_untrained_copies_show_is_their_share_of_networks() -> None:
         _layer(0, 0, 0, "attention", untrained=["attention", "mixed", "local", "mixed"], emerged=False),
         _layer(0, 0, 1, "local", untrained=["mixed", "attention", "local", "mixed"], emerged=False),
     ]
-    rows = findings(["recall"], [_trial(0)], [], layers)
+    rows = findings(["recall"], [_trial(0)], [], layers, {})
     nulls = {row["family"]: row["null"] for row in rows if row["layer"] is None}
     assert nulls == {"attention": 0.5, "local": 0.25}
     assert all(row["emerged"] == 0.0 for row in rows)
@@ -64,7 +64,7 @@ def test_what_emerged_goes_before_what_was_there() -> None:
         _layer(0, 0, 0, "recurrence", emerged=False, untrained=["recurrence"]),
         _layer(0, 0, 1, "attention", untrained=["mixed"]),
     ]
-    rows = findings(["recall"], [_trial(0)], [], layers)
+    rows = findings(["recall"], [_trial(0)], [], layers, {})
     assert [row["family"] for row in rows if row["layer"] is None] == ["attention", "recurrence"]
 
 
@@ -75,21 +75,21 @@ def test_specialists_and_heads_have_no_say() -> None:
         _layer(1, 0, 0, "recurrence", origin="specialist"),
         _layer(0, 0, 0, "dense", phase="search"),
     ]
-    rows = findings(["recall"], [_trial(0), _trial(1, "specialist")], [], layers)
+    rows = findings(["recall"], [_trial(0), _trial(1, "specialist")], [], layers, {})
     assert {row["family"] for row in rows} == {"attention"}
 
 
 def test_before_anything_is_confirmed_the_search_has_its_say() -> None:
-    rows = findings(["recall"], [_trial(0)], [], [_layer(0, 0, 0, "attention", phase="search", untrained=[])])
+    rows = findings(["recall"], [_trial(0)], [], [_layer(0, 0, 0, "attention", phase="search", untrained=[])], {})
     assert {(row["family"], row["basis"], row["null"]) for row in rows} == {("attention", "search", None)}
 
 
 def test_a_task_of_which_nothing_is_known_has_a_row_all_the_same() -> None:
-    (row,) = findings(["recall"], [], [], [])
+    (row,) = findings(["recall"], [], [], [], {})
     assert row["family"] is None
     assert row["best_trial"] is None
     assert "no network has been examined yet" in row["sentence"]
-    assert set(row) == set(findings(["recall"], [_trial(0)], [], [_layer(0, 0, 0, "attention")])[0])
+    assert set(row) == set(findings(["recall"], [_trial(0)], [], [_layer(0, 0, 0, "attention")], {})[0])
 
 
 def test_the_best_is_chosen_by_fresh_seeds_and_never_by_the_test_split() -> None:
@@ -100,7 +100,7 @@ def test_the_best_is_chosen_by_fresh_seeds_and_never_by_the_test_split() -> None
         _trial(3, score=0.99),
     ]
     confirmed = [_confirmed(0, 0.5, 0.95), _confirmed(1, 0.6, 0.4), _confirmed(2, 0.7, 0.66)]
-    (row,) = findings(["recall"], trials, confirmed, [])
+    (row,) = findings(["recall"], trials, confirmed, [], {})
     assert (row["best_trial"], row["score"], row["test_score"]) == (1, 0.8, 0.4)
     assert (row["specialist"], row["specialist_score"], row["specialist_test_score"]) == ("gru", 0.7, 0.66)
 
@@ -118,3 +118,9 @@ def test_trials_without_a_score_count_as_worse_than_any() -> None:
     assert at_equal_count(trials) == (pytest.approx(0.5), pytest.approx(0.6), 2)
     assert at_equal_count([_trial(0, "random", 0.3)]) == (None, None, 0)
     assert math.isclose(at_equal_count([*trials, _trial(5, "sampler", None)])[1] or 0, 0.6)
+
+
+def test_what_early_scores_told_stands_in_the_rows() -> None:
+    early = [{"rung": 1, "trials": 5, "correlation": None}, {"rung": 2, "trials": 4, "correlation": 0.5}]
+    (row,) = findings(["recall"], [], [], [], {"recall": early})
+    assert (row["rung_correlations"], row["rung_trials"]) == ([None, 0.5], 5)

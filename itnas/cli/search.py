@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itnas.cli.findings import print_findings
+from itnas.cli.findings_view import print_findings
 from itnas.cli.listing import plain_console
 
 if TYPE_CHECKING:

@@ -17,8 +17,10 @@ from tests.cli_search.running import SMALL, itnas
 def test_a_sweep_ends_with_its_findings(swept: Path) -> None:
     found = itnas("findings", swept)
     assert found.returncode == 0
-    for word in ("What the layers became", "How well", "flip-flop", "local-pattern", "gru", "emerged"):
+    for word in ("What the layers became", "How well", "flip-flop", "local-pattern", "gru", "emerged", "run.db"):
         assert word in found.stdout
+    (told, *_) = [line for line in found.stdout.splitlines() if "itnas explain" in line]
+    assert (swept / told.split()[0]).is_dir()
     rows = json.loads(itnas("findings", swept, "--json").stdout)
     assert {row["task"] for row in rows} == {"flip-flop", "local-pattern"}
     assert {row["basis"] for row in rows} == {"confirmed"}
@@ -36,6 +38,11 @@ def test_trials_are_listed(swept: Path) -> None:
     assert [row["origin"] for row in rows] == ["specialist", "random", "sampler"]
     assert all(row["state"] == "complete" and row["seconds"] > 0 for row in rows)
     assert len(json.loads(itnas("trials", swept, "--json", "--best", "1").stdout)) == 2
+    front = json.loads(itnas("trials", swept, "--json", "--pareto").stdout)
+    assert {row["task"] for row in front} == {"flip-flop", "local-pattern"}
+    assert [row["cost"] for row in front if row["task"] == "flip-flop"] == sorted(
+        (row["cost"] for row in front if row["task"] == "flip-flop"), reverse=True
+    )
     assert "did you mean 'flip-flop'" in itnas("trials", swept, "--task", "flipflop").stderr
 
 

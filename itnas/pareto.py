@@ -1,0 +1,19 @@
+"""The front of trials that no other beats in score and in cost at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+Row = TypeVar("Row", bound=Mapping[str, Any])
+
+
+def pareto_front(trials: Iterable[Row]) -> list[Row]:
+    """Of the complete trials of one task, those on the front, the best and dearest first."""
+    complete = [row for row in trials if row["state"] == "complete"]
+    front, cheapest = [], float("inf")
+    for row in sorted(complete, key=lambda row: (-row["score"], row["cost"], row["number"])):
+        if row["cost"] < cheapest:
+            front.append(row)
+            cheapest = row["cost"]
+    return front
