@@ -105,7 +105,8 @@ def _per_trial(marks: list[list[float]]) -> tuple[float, ...]:
 
 
 def demo(quick: bool) -> list[dict[str, Any]]:
-    """The demo sweep, verdicts and confirmation included, and the same trials in plain Ray Tune with OptunaSearch."""
+    """The demo sweep, verdicts and confirmation included, and the same trials in plain Ray Tune with OptunaSearch: with
+    layers as itnas computes them, and with the same functions as one would write them in torch."""
     from itnas.run import Run
     from itnas.search.profiles import profile
     from itnas.search.settings import SweepSettings
@@ -113,33 +114,31 @@ def demo(quick: bool) -> list[dict[str, Any]]:
 
     tasks = DEMO_TASKS[: 1 if quick else None]
     settings = SweepSettings.from_dict(profile("demo") | {"tasks": list(tasks)} | ({"steps": 20} if quick else {}))
-    slots = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
-        run, asked = Path(folder) / "run", Path(folder) / "settings.json"
+        run = Path(folder) / "run"
         command = [str(Path(sys.executable).with_name("itnas")), "search", DEMO_SPACE, "--profile", "demo", "--quiet"]
         command += ["--run", str(run), *(part for task in tasks for part in ("--task", task))]
         own, _ = _timed(command + (["--steps", "20"] if quick else []))
+        trials = Run(run).trials()
+        rows: list[dict[str, Any]] = [
+            {"what": "itnas search --profile demo", "seconds": own, "trials": len(trials)}
+            | {"rungs": int(trials["rung"].sum()), "failed": int((trials["state"] == "failed").sum())}
+        ]
         given = settings.to_dict() | {
             "space": DEMO_SPACE,
-            "slots": slots,
+            "slots": os.cpu_count() or 1,
             "points": {task: _points(RunReader(run), task) for task in tasks},
         }
-        asked.write_text(json.dumps(given))
-        peer, said = _timed([sys.executable, "-m", "benchmarks.peers.ray_optuna", str(asked)])
-        told = json.loads(said.splitlines()[-1])
-        trials = Run(run).trials()
-        rungs = int(trials["rung"].sum())
-    return [
-        {"what": "itnas search --profile demo", "seconds": own, "trials": len(trials), "rungs": rungs},
-        {
-            "what": "plain Ray Tune + OptunaSearch",
-            "seconds": peer,
-            "trials": told["trials"],
-            "rungs": told["rungs"],
-            "failed": told["errors"],
-            "peer / ours": peer / own,
-        },
-    ]
+        for plan, name in (("auto", "layers of itnas"), ("dense", "layers in torch")):
+            asked = Path(folder) / "settings.json"
+            asked.write_text(json.dumps(given | {"plan": plan}))
+            peer, said = _timed([sys.executable, "-m", "benchmarks.peers.ray_optuna", str(asked)])
+            told = json.loads(said.splitlines()[-1])
+            rows.append(
+                {"what": f"plain Ray Tune + OptunaSearch, {name}", "seconds": peer, "trials": told["trials"]}
+                | {"rungs": told["rungs"], "failed": told["errors"], "peer / ours": peer / own}
+            )
+    return rows
 
 
 def _points(reader: Any, task: str) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ survives a crash.
 
     python -m benchmarks.peers.ray_optuna SETTINGS.json
 
-SETTINGS.json: space, tasks, specialists, replicas, steps, length, rungs, slots; `points`: for each task the assignments
+SETTINGS.json: space, tasks, specialists, replicas, steps, length, rungs, slots; `plan`: "auto" for the layers as itnas
+computes them, "dense" for the same function as one would write it in torch; `points`: for each task the assignments
 that OptunaSearch is told to begin with, which are all that it tries. Prints a line of JSON: seconds, what was found.
 """
 
@@ -46,11 +47,14 @@ VALIDATION, PORTION = 512, 64
 class Run:
     """One network on its way."""
 
-    def __init__(self, genome: Genome, task: Task, seed: int, rate: float, steps: int) -> None:
+    def __init__(self, genome: Genome, task: Task, seed: int, rate: float, steps: int, plan: str) -> None:
         gene = genome.training
         self.task, self.seed, self.rate, self.step = task, seed, rate, 0
         self.size, self.clip = gene.batch_size or task.batch_size, gene.clip
         self.network = itnas.build(genome, task, seed=seed)
+        for layer in self.network.modules():
+            if isinstance(layer, itnas.IntegralTransform):
+                layer.plan = plan
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=rate, betas=gene.betas, weight_decay=gene.weight_decay, fused=True
         )
@@ -114,7 +118,8 @@ def train_trial(config: dict[str, Any], settings: dict[str, Any], task_name: str
     if settings["length"] is not None:
         task = dataclasses.replace(task, length=settings["length"])
     rates, steps = genome.training.learning_rates, settings["steps"] or genome.training.steps or task.steps
-    runs = [Run(genome, task, seed, rate, steps) for seed in range(settings["replicas"]) for rate in rates]
+    plan = settings["plan"]
+    runs = [Run(genome, task, seed, rate, steps, plan) for seed in range(settings["replicas"]) for rate in rates]
     for rung in range(1, settings["rungs"] + 1):
         scores: dict[float, list[float]] = {rate: [] for rate in rates}
         for run in runs:
