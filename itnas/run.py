@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from itnas.findings import findings
 from itnas.genome import Genome
 from itnas.pareto import pareto_front
-from itnas.rungs import rung_correlations
+from itnas.rungs import UNSTOPPED, rung_correlations
 from itnas.store import RunError, RunReader
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Run:
 
     def finding_rows(self) -> list[dict[str, Any]]:
         reader = self.reader
-        trials, replicas, history = reader.trials(), reader.replicas(), reader.history()
+        trials = reader.trials()
+        replicas, history = reader.replicas(origins=UNSTOPPED), reader.history(origins=UNSTOPPED)
         early = {task: rung_correlations(task, trials, replicas, history) for task in self.tasks}
         return findings(self.tasks, trials, reader.confirmations(), reader.layers(), early)
 
@@ -92,7 +93,8 @@ class Run:
 
     def _correlations(self, task: str) -> list[dict[str, Any]]:
         reader = self.reader
-        return rung_correlations(task, reader.trials(task), reader.replicas(), reader.history())
+        replicas, history = reader.replicas(origins=UNSTOPPED), reader.history(origins=UNSTOPPED)
+        return rung_correlations(task, reader.trials(task), replicas, history)
 
     def networks(self, trial: int) -> Path:
         """The folder with a trial's networks: the confirmed ones, else those of the search."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+UNSTOPPED = ("random", "specialist")  # origins of trials that nothing stops early
 
 
 def rung_correlations(
@@ -25,7 +26,7 @@ def rung_correlations(
     final = {
         row["number"]: row["score"]
         for row in trials
-        if (row["task"], row["state"]) == (task, "complete") and row["origin"] in ("random", "specialist")
+        if (row["task"], row["state"]) == (task, "complete") and row["origin"] in UNSTOPPED
     }
     scores: dict[int, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in history:

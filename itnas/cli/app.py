@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench, explain, export, findings, replay, runs, search, spaces, tasks, train
+from itnas.cli import bench, dashboard, explain, export, findings, replay, runs, search, spaces, tasks, train
 from itnas.cli.command import Command
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ COMMANDS = (
     findings.findings,
     runs.runs,
     runs.stop,
+    dashboard.dashboard,
     replay.replay,
     export.export,
     train.train,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from itnas.figures.palette import COLOURS, DASHES, MUTED
+from itnas.figures.palette import DASHES, MUTED
+from itnas.figures.theme import CLEAR, LINES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def draw(info: LearningCurves) -> go.Figure:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     for curve in info.curves:
         line = {
-            "color": COLOURS[rates.index(curve.learning_rate) % len(COLOURS)],
+            "color": LINES[rates.index(curve.learning_rate) % len(LINES)],
             "dash": DASHES[seeds.index(curve.seed) % len(DASHES)],
             "width": 1.6,
         }
@@ -79,5 +80,12 @@ def draw(info: LearningCurves) -> go.Figure:
     figure.update_yaxes(title_text="score", row=1, col=1)
     figure.update_yaxes(title_text="loss", type="log", row=2, col=1)
     figure.update_xaxes(title_text="step", row=2, col=1)
-    figure.update_layout(title=info.title, template="plotly_white", margin={"l": 60, "r": 20, "t": 50, "b": 50})
+    figure.update_layout(
+        title=info.title or None,
+        template="plotly_white",
+        margin={"l": 60, "r": 20, "t": 50 if info.title else 10, "b": 50},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        uirevision="kept",
+    )
     return figure

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-import platform
 import re
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from itnas.registry import check_choice
+from itnas.search.circumstances import levels, machine, versions
 from itnas.search.driver import Driver, OnChange, ignore
 from itnas.search.inline import run_inline
 from itnas.search.proposer import Event, Proposer
@@ -26,7 +25,6 @@ from itnas.search.work import Work, perform
 from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
 from itnas.tasks import find
-from itnas.version import __version__
 
 ENGINES = ("ray", "inline")
 # What a start that was killed may leave behind before there is a run.
@@ -91,6 +89,7 @@ class Sweep:
                 writer.set("created", time.time())
                 writer.set("state", "created")
                 writer.set("versions", versions())
+                writer.set("levels", levels(settings.tasks))
                 writer.event("settings", None, None, settings.to_dict())
             stack.pop_all()
         return cls(folder, lock, writer)
@@ -114,6 +113,7 @@ class Sweep:
         check_settings(settings)
         with self.writer.transaction(durable=True):
             self.writer.set("settings", settings.to_dict())
+            self.writer.set("levels", levels(settings.tasks))
             self.writer.event("settings", None, None, settings.to_dict())
 
     @property
@@ -169,6 +169,7 @@ class Sweep:
             self.writer.set("session", time.time())
             self.writer.set("means", {"engine": means.engine, "address": means.address, "slots": means.slots})
             self.writer.set("versions", versions())
+            self.writer.set("machine", machine())
 
     def _value(self, key: str, default: Any = None) -> Any:
         import json
@@ -214,9 +215,3 @@ def default_folder(space: Space, settings: SweepSettings) -> Path:
         number += 1
         folder = Path("runs") / f"{base}-{number}"
     return folder
-
-
-def versions() -> dict[str, str]:
-    """What else a sweep's results depend on."""
-    packages = {name: version(name) for name in ("torch", "numpy", "optuna", "ray")}
-    return {"itnas": __version__, "python": platform.python_version(), "machine": platform.machine()} | packages

@@ -119,11 +119,11 @@ def _score(rates: Sequence[float], learning_rates: Sequence[float], scores: Sequ
 
 
 def _examine(job: Job, training: Any, result: dict[str, Any]) -> tuple[list[dict[str, Any]], bytes]:
-    """Verdicts on the best replica, or on all that lived; kernels of the best."""
+    """Verdicts on the best replica, or on all that lived; kernels of the best, evidence of all."""
     import torch
 
     from itnas.behaviour.cross_examine import explain_replicas
-    from itnas.behaviour.describe import describe_network, packed_arrays
+    from itnas.behaviour.describe import describe_examined, packed_arrays
     from itnas.models import build_network
 
     rows, rate = result["replicas"], result["learning_rate"]
@@ -137,9 +137,11 @@ def _examine(job: Job, training: Any, result: dict[str, Any]) -> tuple[list[dict
     task = training.recipe.task
     with torch.random.fork_rng(devices=[]):
         found = explain_replicas(networks, task, copies=job.copies)
-        described = describe_network(networks[best], task, max(found[0].lengths))
-    layers = [layer.to_dict() | {"untrained": list(layer.untrained)} for each in found for layer in each.layers]
-    heads = [head.to_dict() | {"untrained": []} for each in found for layer in each.layers for head in layer.heads]
+        own_layers = found[list(networks).index(best)].layers
+        described, replaced = describe_examined(networks[best], task, max(found[0].lengths), own_layers)
+    judged = [layer for each in found for layer in each.layers]
+    layers = [layer.to_dict() | {"untrained": list(layer.untrained)} for layer in judged]
+    heads = [head.to_dict() | {"untrained": []} for layer in judged for head in layer.heads]
     whole = {replica: fidelity.value for each in found for replica, fidelity in each.whole.items()}
     told = [row | {"whole": whole.get(row["replica"]), "length": max(found[0].lengths)} for row in layers + heads]
-    return told, packed_arrays({best: described})
+    return told, packed_arrays({best: described}, judged, {best: replaced})

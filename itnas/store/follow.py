@@ -99,6 +99,9 @@ class Follower:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __contains__(self, number: object) -> bool:
+        return number in self._rows
+
     def trials(self) -> pd.DataFrame:
         """All trials that were known at the last look, by number. To be read only: it is shared."""
         with self._lock:

@@ -60,20 +60,31 @@ class RunReader:
     def confirmations(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM confirmations ORDER BY trial")
 
-    def layers(self, phase: str | None = None) -> list[dict[str, Any]]:
-        """One row per layer and head that was cross-examined."""
+    def layers(self, phase: str | None = None, trial: int | None = None) -> list[dict[str, Any]]:
+        """One row per layer and head that was cross-examined: all, or those of one phase or trial."""
         found = self.rows(
             "SELECT layers.trial, trials.task, trials.genome, trials.origin, layers.phase, layers.data FROM layers "
-            "JOIN trials ON trials.number = layers.trial ORDER BY layers.trial, phase, replica, layer, head"
+            "JOIN trials ON trials.number = layers.trial WHERE (?1 IS NULL OR phase = ?1) "
+            "AND (?2 IS NULL OR layers.trial = ?2) ORDER BY layers.trial, phase, replica, layer, head",
+            phase,
+            trial,
         )
-        rows = [row | self._parsed(row.pop("data")) for row in found]
-        return [row for row in rows if phase in (None, row["phase"])]
+        return [row | self._parsed(row.pop("data")) for row in found]
 
-    def replicas(self) -> list[dict[str, Any]]:
-        return self.rows("SELECT * FROM replicas ORDER BY trial, phase, replica")
+    def replicas(self, *, origins: tuple[str, ...] = (), trial: int | None = None) -> list[dict[str, Any]]:
+        """One row per replica: of all trials, of those of some origins, or of one."""
+        return self._of_trials("replicas", "trial, phase, replica", origins, trial)
 
-    def history(self) -> list[dict[str, Any]]:
-        return self.rows("SELECT * FROM history ORDER BY trial, phase, rung, replica")
+    def history(self, *, origins: tuple[str, ...] = (), trial: int | None = None) -> list[dict[str, Any]]:
+        """One row per rung and replica: of all trials, of those of some origins, or of one."""
+        return self._of_trials("history", "trial, phase, rung, replica", origins, trial)
+
+    def _of_trials(self, table: str, order: str, origins: tuple[str, ...], trial: int | None) -> list[dict[str, Any]]:
+        marks = ", ".join("?" * len(origins))
+        own = f"trial IN (SELECT number FROM trials WHERE origin IN ({marks}))" if origins else "1"
+        one = "trial = ?" if trial is not None else "1"
+        values = (*origins, *(() if trial is None else (trial,)))
+        return self.rows(f"SELECT * FROM {table} WHERE {own} AND {one} ORDER BY {order}", *values)
 
     def kept(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM kept ORDER BY trial, phase, what")

@@ -3,6 +3,16 @@
 from itnas.behaviour.describe.arrays import packed_arrays
 from itnas.behaviour.describe.describe import describe
 from itnas.behaviour.describe.description import Description, Measure
-from itnas.behaviour.describe.network import describe_network
+from itnas.behaviour.describe.network import describe_examined, describe_network
+from itnas.behaviour.describe.replaced import Replaced, replaced_kernels
 
-__all__ = ["Description", "Measure", "describe", "describe_network", "packed_arrays"]
+__all__ = [
+    "Description",
+    "Measure",
+    "Replaced",
+    "describe",
+    "describe_examined",
+    "describe_network",
+    "packed_arrays",
+    "replaced_kernels",
+]

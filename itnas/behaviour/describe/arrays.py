@@ -1,26 +1,95 @@
-"""Descriptions of several replicas in one file of NumPy arrays."""
+"""What is known of several replicas' layers in one file of NumPy arrays: descriptions, replaced kernels, evidence."""
 
 from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
 from itnas.behaviour.describe.description import Description
+from itnas.behaviour.describe.replaced import Replaced
+from itnas.behaviour.explanation import LayerVerdict
+from itnas.behaviour.replacements import FAMILIES
+
+FOLLOWED = ("recurrence", "convolution", "local")  # families whose budgets are looked at by length
 
 
-def packed_arrays(described: Mapping[int, Sequence[Description]]) -> bytes:
-    """.npz: arrays named `replica.layer.name`, and the numbers as JSON under `about`."""
+def packed_arrays(
+    described: Mapping[int, Sequence[Description]],
+    verdicts: Sequence[LayerVerdict] = (),
+    replaced: Mapping[int, Sequence[Mapping[str, Replaced]]] | None = None,
+) -> bytes:
+    """.npz: arrays named `replica.layer.name`, and the numbers as JSON under `about`.
+
+    Of `verdicts` there are fidelities by budget under `curves`, and budgets needed by length under `states`, both JSON
+    by `replica.layer`. `replaced`, parallel to `described`, makes arrays `replica.layer.replaced.family`: half
+    precision, divided by the `scale` that `about` tells of them.
+    """
     arrays: dict[str, Any] = {}
     about: dict[str, Any] = {}
     for replica, layers in described.items():
-        for number, layer in enumerate(layers):
+        stand_ins = (replaced or {}).get(replica, [{}] * len(layers))
+        for number, (layer, families) in enumerate(zip(layers, stand_ins, strict=True)):
             key = f"{replica}.{number}"
-            about[key] = layer.to_dict()
-            arrays |= {f"{key}.{name}": part for name, part in layer.arrays().items()}
+            own: dict[str, Any] = dict(layer.arrays())
+            if "averaged" in own:
+                own["singular"] = np.linalg.svd(np.nan_to_num(own["averaged"]), compute_uv=False)
+            told = {}
+            for family, found in families.items():
+                own[f"replaced.{family}"], scale = _halved(found.kernel)
+                told[family] = {"budget": found.budget, "enough": found.enough, "scale": scale}
+            about[key] = layer.to_dict() | {"replaced": told}
+            arrays |= {f"{key}.{name}": part for name, part in own.items()}
+    texts = {"about": about}
+    if verdicts:
+        texts["curves"] = {f"{each.replica}.{each.layer}": _curves(each) for each in verdicts}
+        texts["states"] = {f"{each.replica}.{each.layer}": _states(each) for each in verdicts}
     content = io.BytesIO()
-    np.savez_compressed(content, about=np.array(json.dumps(about)), **arrays)
+    arrays |= {name: np.array(json.dumps(text, allow_nan=False)) for name, text in texts.items()}
+    np.savez_compressed(content, **arrays)
     return content.getvalue()
+
+
+def _halved(kernel: Tensor) -> tuple[NDArray[np.float16], float]:
+    """Entries from -1 to 1, and what they are multiples of: kernels without a normaliser may be of any size."""
+    whole = kernel.detach().cpu().nan_to_num(0.0, 0.0, 0.0).numpy()
+    scale = float(np.abs(whole).max(initial=0.0)) or 1.0
+    return (whole / scale).astype(np.float16), scale
+
+
+def _curves(layer: LayerVerdict) -> list[dict[str, Any]]:
+    """One row per family and budget that was tried; `needed` is the smallest that suffices, if any does."""
+    return [
+        {
+            "family": family,
+            "budgeted": FAMILIES[family].budgeted,
+            "budget": budget,
+            "value": _number(each.value),
+            "low": _number(each.low),
+            "high": _number(each.high),
+            "needed": curve.needed,
+        }
+        for family, curve in layer.main.curves.items()
+        if family != "none"
+        for budget, each in curve.points
+    ]
+
+
+def _states(layer: LayerVerdict) -> list[dict[str, Any]]:
+    """One row per family and length at which its budget was looked for; none, where more was needed than was tried."""
+    return [
+        {"family": family, "length": length, "needed": evidence.needed(family)}
+        for family in FOLLOWED
+        for length, evidence in sorted(layer.by_length.items())
+        if family in evidence.curves
+    ]
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -11,24 +11,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from itnas.figures.explanation.info import LOWEST, Explained, Line, Panel, Picture
-from itnas.figures.palette import COLOURS, MUTED
+from itnas.figures.palette import MUTED, SIGNS
+from itnas.figures.theme import LINES
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 # Each keeps its colour from page to page; others follow.
 KNOWN = ("convolution", "recurrence", "attention", "local", "dense", "positional", "pointwise")
-# On a dark page black would not be seen.
-LINES = (*COLOURS[:-1], MUTED)
 # Lengths of strokes and gaps, as SVG has them.
 STROKES = ("", "6 3", "2 3", "6 3 2 3", "11 4", "11 4 2 4")
-# Zero is the page itself, be it light or dark.
-SIGNS = (
-    (0.0, "rgba(0, 114, 178, 1)"),
-    (0.5, "rgba(0, 114, 178, 0)"),
-    (0.5, "rgba(213, 94, 0, 0)"),
-    (1.0, "rgba(213, 94, 0, 1)"),
-)
 
 
 class Style(NamedTuple):
@@ -38,11 +30,14 @@ class Style(NamedTuple):
 
 def styles(info: Explained) -> dict[str, Style]:
     """How each family's line looks, the same in all panels."""
-    own = (line.family for network in info.networks for panel in network.panels for line in panel.lines)
-    families = dict.fromkeys([*KNOWN, *own])
+    return looks_of(line.family for network in info.networks for panel in network.panels for line in panel.lines)
+
+
+def looks_of(families: Iterable[str]) -> dict[str, Style]:
+    """The known ones first, so that they always look the same."""
     return {
         family: Style(LINES[number % len(LINES)], STROKES[number % len(STROKES)])
-        for number, family in enumerate(families)
+        for number, family in enumerate(dict.fromkeys([*KNOWN, *families]))
     }
 
 

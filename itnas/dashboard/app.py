@@ -1,0 +1,315 @@
+"""The Dash application: one page at a time, whose figures and blocks are renewed when what they show has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from flask import request
+
+from itnas.dashboard.blocks import BLOCKS
+from itnas.dashboard.choices import Choices
+from itnas.dashboard.grid import portion, trials_csv
+from itnas.dashboard.pages import KEYS, PAGES, TITLES
+from itnas.dashboard.panels import PANELS
+from itnas.dashboard.parts import Part, control, go, panel
+from itnas.dashboard.security import Access, guard
+from itnas.dashboard.view import RunView
+from itnas.store.lock import driven
+
+LOOK_MS = 2_000  # between two looks for something new
+UNUSED = (
+    "async-enterprise", "async-mathjax", "async-datepicker", "async-highlight", "async-markdown", "async-slider",
+    "async-upload", "dash_table",
+)  # fmt: skip
+WORDS = (
+    ("/", "search in the grid's first filter"),
+    ("j, k", "next, previous row of the grid"),
+    ("Enter", "open the trial of the row"),
+    ("x", "select the row"),
+    ("Esc", "close this, leave a field, clear the selection"),
+    ("g, then a letter", ", ".join(f"{key}: {TITLES[name]}" for key, name in KEYS.items())),
+    ("d", "light or dark"),
+    ("?", "this list"),
+)
+
+
+class _Dash(Dash):
+    """Dash starts its renderer with a script inside the page, which our pages forbid: it is a file here."""
+
+    def _generate_scripts_html(self) -> str:
+        """Only what our pages use: the rest is half of what a browser would have to read before it shows anything, and
+        typesetting would read formulas into names."""
+        tags: str = super()._generate_scripts_html()
+        return "\n".join(tag for tag in tags.splitlines() if not any(name in tag for name in UNUSED))
+
+    def _generate_renderer(self) -> str:
+        return f'<script id="_dash-renderer" src="{self.get_asset_url("start.js")}"></script>'
+
+
+def make_app(views: Mapping[str, RunView], access: Access) -> Dash:
+    """`views`: runs by the names that addresses know them by."""
+    # Nothing is left to the environment: Dash would take what is not given from there.
+    app = _Dash(
+        "itnas.dashboard",
+        title="itnas",
+        update_title="",
+        assets_ignore=r"start\.js",
+        assets_external_path="",
+        compress=False,
+        eager_loading=True,
+        enable_mcp=False,
+        mcp_path="_mcp",
+        health_endpoint=None,
+        requests_pathname_prefix="/",
+        routes_pathname_prefix="/",
+        serve_locally=True,
+        suppress_callback_exceptions=True,
+        use_pages=False,
+        add_log_handler=False,
+    )
+    guard(app.server, access)
+    app.layout = lambda: _layout(views)
+    _navigation(app, views)
+    _renewal(app, views)
+    _grid(app, views)
+    return app
+
+
+def _layout(views: Mapping[str, RunView]) -> list[Part]:
+    """All that stays when pages change. The first page is sent along: who asks for a layout says for which address."""
+    told = urlsplit(request.referrer or "")
+    page, choices = place_of(told.path, told.query)
+    view = view_of(views, choices)
+    return [
+        dcc.Location(id="url", refresh="callback-nav"),
+        dcc.Store(id="choices", data=choices.to_dict()),
+        dcc.Store(id="selection", data=[]),
+        dcc.Store(id="version", data=view.version),
+        dcc.Store(id="shown", data=[f"/{page}", choices.to_dict()]),
+        dcc.Interval(id="tick", interval=LOOK_MS),
+        html.Div(body(views, page, choices), id="page"),
+        html.Div(id="lost", className="banner", hidden=True),
+        html.Dialog(
+            [html.H2("Keys"), html.Dl([part for key, told in WORDS for part in (html.Dt(key), html.Dd(told))])],
+            id="keys",
+        ),
+    ]
+
+
+def place_of(path: str, query: str) -> tuple[str, Choices]:
+    """Which page an address means. One that means none means the first."""
+    page = path.strip("/")
+    return page if page in PAGES else "", Choices.of(query)
+
+
+def view_of(views: Mapping[str, RunView], choices: Choices) -> RunView:
+    return views.get(choices["run"]) or next(iter(views.values()))
+
+
+def body(views: Mapping[str, RunView], page: str, choices: Choices) -> list[Part]:
+    """The menu and the page, with all that is in it already drawn."""
+    view = view_of(views, choices)
+    parts = PAGES[page](view, choices)
+    for part in parts:
+        _fill(part, view, choices)
+    return [_header(views, view, page, choices), html.Main(parts, className=f"page-{page or 'overview'}")]
+
+
+def _fill(part: Any, view: RunView, choices: Choices) -> None:
+    """Draw the figures and tell the blocks of a page, so that it arrives whole."""
+    for child in part._traverse() if hasattr(part, "_traverse") else ():
+        own = getattr(child, "id", None)
+        if not isinstance(own, dict):
+            continue
+        kind, name = own["kind"], own["name"]
+        if kind == "figure":
+            child.figure, remark = PANELS[name].drawn(view, choices)
+            _sibling(part, "remark", name).children = remark
+            _sibling(part, "seen", name).data = PANELS[name].print(view, choices)
+        elif kind == "block":
+            child.children = BLOCKS[name].told(view, choices)
+            _sibling(part, "told", name).data = BLOCKS[name].print(view, choices)
+
+
+def _sibling(part: Any, kind: str, name: str) -> Any:
+    wanted = {"kind": kind, "name": name}
+    return next(each for each in part._traverse() if getattr(each, "id", None) == wanted)
+
+
+def _header(views: Mapping[str, RunView], view: RunView, page: str, choices: Choices) -> Part:
+    kept = Choices({"run": choices["run"], "task": choices["task"]})
+    links = [html.Span(go(TITLES[name], name, kept), className="here" if name == page else "") for name in PAGES]
+    pickers = [control("task", "task", [(task, task) for task in view.tasks], view.task(choices))]
+    if len(views) > 1:
+        pickers.insert(0, control("run", "run", [(name, name) for name in views], view.name))
+    return html.Header(
+        [
+            html.Span("itnas", className="brand"),
+            html.Nav(links),
+            html.Div(pickers, className="tools"),
+            html.Div(_live(view), id="live", className="live"),
+            html.Button("◐", id="theme", type="button", title="light or dark (d)"),
+            html.Button("?", id="help", type="button", title="keys (?)"),
+        ]
+    )
+
+
+def _live(view: RunView) -> list[Part]:
+    """Whether there will be more."""
+    if view.follower.gone:
+        return [html.Span("gone", className="dot gone"), f"this run cannot be read any more: {view.follower.gone}"]
+    at_work = driven(view.reader.folder)
+    word = "running" if at_work else "at rest"
+    return [html.Span(className=f"dot {'on' if at_work else 'off'}"), f"{view.name}: {word}"]
+
+
+def _navigation(app: Dash, views: Mapping[str, RunView]) -> None:
+    @app.callback(
+        Output("page", "children"),
+        Output("choices", "data"),
+        Output("shown", "data"),
+        Output("version", "data", allow_duplicate=True),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        State("shown", "data"),
+        prevent_initial_call="initial_duplicate",
+    )
+    def show(path: str | None, query: str | None, shown: Any) -> Any:
+        """Another page, unless it is there already."""
+        page, choices = place_of(path or "", query or "")
+        if shown == [f"/{page}", choices.to_dict()]:
+            return no_update, no_update, no_update, no_update
+        found = body(views, page, choices)
+        return found, choices.to_dict(), [f"/{page}", choices.to_dict()], view_of(views, choices).version
+
+    _in_browser(
+        app,
+        "chosen",
+        Input({"kind": "control", "name": ALL}, "value"),
+        prevent_initial_call=True,
+    )
+
+
+def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
+    @app.callback(
+        Output("version", "data"),
+        Output("live", "children"),
+        Input("tick", "n_intervals"),
+        State("version", "data"),
+        State("choices", "data"),
+        prevent_initial_call=True,
+    )
+    def look(_ticks: int | None, version: Any, given: Any) -> Any:
+        """The one question that is asked again and again: it costs next to nothing while nothing happens."""
+        view = view_of(views, Choices(given))
+        view.follower.look()
+        return (no_update, no_update) if version == view.version else (view.version, _live(view))
+
+    @app.callback(
+        Output(panel(MATCH), "figure"),  # type: ignore[arg-type]
+        Output({"kind": "remark", "name": MATCH}, "children"),
+        Output({"kind": "seen", "name": MATCH}, "data"),
+        Input("version", "data"),
+        Input("choices", "data"),
+        State({"kind": "seen", "name": MATCH}, "data"),
+        State({"kind": "seen", "name": MATCH}, "id"),
+        prevent_initial_call=True,
+    )
+    def draw(_version: Any, given: Any, seen: Any, own: Any) -> Any:
+        choices = Choices(given)
+        view, found = view_of(views, choices), PANELS[own["name"]]
+        wanted = found.print(view, choices)
+        if wanted == seen:
+            return no_update, no_update, no_update
+        drawn = found.drawn(view, choices)
+        return drawn.figure, drawn.remark, wanted
+
+    @app.callback(
+        Output({"kind": "block", "name": MATCH}, "children"),
+        Output({"kind": "told", "name": MATCH}, "data"),
+        Input("version", "data"),
+        Input("choices", "data"),
+        State({"kind": "told", "name": MATCH}, "data"),
+        State({"kind": "told", "name": MATCH}, "id"),
+        prevent_initial_call=True,
+    )
+    def tell(_version: Any, given: Any, told: Any, own: Any) -> Any:
+        choices = Choices(given)
+        view, found = view_of(views, choices), BLOCKS[own["name"]]
+        wanted = found.print(view, choices)
+        return (no_update, no_update) if wanted == told else (found.told(view, choices), wanted)
+
+    _in_browser(
+        app,
+        "renewed",
+        Input("version", "data"),
+        Input("choices", "data"),
+        prevent_initial_call=True,
+    )
+
+
+def _grid(app: Dash, views: Mapping[str, RunView]) -> None:
+    @app.callback(
+        Output("grid", "getRowsResponse"),
+        Output("counted", "children"),
+        Input("grid", "getRowsRequest"),
+        State("choices", "data"),
+        State("selection", "data"),
+        prevent_initial_call=True,
+    )
+    def rows(asked: Any, given: Any, selection: Any) -> Any:
+        if not isinstance(asked, Mapping):
+            return no_update, no_update
+        choices = Choices(given)
+        view = view_of(views, choices)
+        found = portion(view, choices, _numbers(selection), asked)
+        whole = len(view.trials(view.task(choices)))
+        return found, f"{found['rowCount']:,} of {whole:,} trials"
+
+    @app.callback(
+        Output("download", "data"),
+        Input("csv", "n_clicks"),
+        State("choices", "data"),
+        State("selection", "data"),
+        State("grid", "filterModel"),
+        State("grid", "columnState"),
+        prevent_initial_call=True,
+    )
+    def save(_clicks: Any, given: Any, selection: Any, filters: Any, columns: Any) -> Any:
+        choices = Choices(given)
+        view = view_of(views, choices)
+        order = [each for each in columns or () if isinstance(each, Mapping) and each.get("sort")]
+        text = trials_csv(view, choices, _numbers(selection), {"filterModel": filters, "sortModel": order})
+        return {"content": text, "filename": "trials.csv", "type": "text/csv"}
+
+    _in_browser(
+        app,
+        "picked",
+        Output("selection", "data"),
+        Input({"kind": "figure", "name": ALL}, "selectedData"),
+        Input({"kind": "figure", "name": ALL}, "clickData"),
+        State("selection", "data"),
+        prevent_initial_call=True,
+    )
+    _in_browser(
+        app,
+        "ticked",
+        Output("selection", "data", allow_duplicate=True),
+        Input("grid", "selectedRows"),
+        State("selection", "data"),
+        prevent_initial_call=True,
+    )
+    _in_browser(app, "marked", Input("selection", "data"))
+
+
+def _in_browser(app: Dash, name: str, *places: Any, **how: Any) -> None:
+    """A callback that `page.js` answers."""
+    add: Any = app.clientside_callback
+    add(ClientsideFunction("itnas", name), *places, **how)
+
+
+def _numbers(selection: Any) -> list[int]:
+    return [each for each in selection if isinstance(each, int)] if isinstance(selection, list) else []

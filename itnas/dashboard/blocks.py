@@ -1,0 +1,47 @@
+"""Text and tables that change while a sweep runs: each a function from a run and the choices to parts of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dash import html
+
+from itnas.dashboard.choices import Choices
+from itnas.dashboard.parts import Part
+from itnas.dashboard.view import RunView
+from itnas.registry import Registry
+from itnas.store import RunError
+
+Tell = Callable[[RunView, Choices], list[Part]]
+
+
+class Block(NamedTuple):
+    """`needs`: the words of the choices that change it."""
+
+    tell: Tell
+    needs: tuple[str, ...]
+
+    def print(self, view: RunView, choices: Choices) -> str:
+        """What it follows from: while this stays the same, so does the block."""
+        return "\n".join([view.name, str(view.version), *(choices[word] for word in self.needs)])
+
+    def told(self, view: RunView, choices: Choices) -> list[Part]:
+        """A run that is damaged, or a file that is missing, leaves a sentence."""
+        try:
+            return self.tell(view, choices)
+        except (RunError, OSError) as error:
+            return [html.P(str(error), className="warning")]
+
+
+BLOCKS: Registry[Block] = Registry("block")
+
+
+def block(name: str, *needs: str) -> Callable[[Tell], Tell]:
+    """Make a block known by its name."""
+
+    def add(tell: Tell) -> Tell:
+        BLOCKS.add(name, Block(tell, ("run", *needs)))
+        return tell
+
+    return add

@@ -1,0 +1,100 @@
+"""The kernel atlas: all kernels of a trial as thumbnails, one of them opened in many views."""
+
+from __future__ import annotations
+
+from dash import html
+
+from itnas.dashboard.blocks import block
+from itnas.dashboard.choices import Choices
+from itnas.dashboard.kernel_choice import OWN, SHARED, KernelChoice
+from itnas.dashboard.parts import Part, choose, control, place
+from itnas.dashboard.parts import block as block_place
+from itnas.dashboard.view import RunView
+from itnas.figures.kernels import thumbnail
+
+LIMITS = {OWN: "each its own", SHARED: "the same for all"}
+
+
+def kernels(view: RunView, choices: Choices) -> list[Part]:
+    found = KernelChoice.of(view, choices)
+    task = view.task(choices)
+    kept = view.with_kernels(task)
+    trial = view.kernel_trial(choices)
+    # A trial that was asked for stands in the list, though nothing of it was kept.
+    listed = [*kept, *([trial] if trial is not None and trial not in kept else [])]
+    samples = found.samples if found else 1
+    families = list(found.families) if found else []
+    tools = html.Div(
+        [
+            control(
+                "trial", "trial", [(str(each), f"trial {each}") for each in listed], "" if trial is None else str(trial)
+            ),
+            control(
+                "sample",
+                "example input",
+                [(str(each), f"example {each + 1}") for each in range(samples)],
+                str(min(found.sample, samples - 1)) if found else "0",
+            ),
+            control("limit", "colours", list(LIMITS.items()), SHARED if choices["limit"] == SHARED else OWN),
+            control(
+                "family",
+                "replaced by",
+                [(each, each) for each in families],
+                (found.family if found else None) or "",
+            ),
+        ],
+        className="tools wide",
+    )
+    return [
+        tools,
+        block_place("atlas", "Kernels", wide=True),
+        place("kernel mean", "Mean kernel", height=400, note="From the point across to the point down."),
+        place("kernel sample", "Kernel of one input", height=400),
+        place("profile", "By offset", note="The mean over all pairs of an offset, and their spread."),
+        place("shares", "Content and position"),
+        place("fidelity", "Fidelity of replacements", note="What each family's nearest kernel keeps, by budget."),
+        place("growth", "Budgets by length", note="A state that grows with the length is attention's mark."),
+        place("replaced", "Replaced kernel and what is left", wide=True),
+        place("singular values", "Singular values"),
+        place("rank profile", "Numbers that cross each cut"),
+        place("spectrum", "Fourier magnitude"),
+        place("change", "Change over training"),
+    ]
+
+
+@block("atlas", "task", "trial", "layer", "head", "limit")
+def _atlas(view: RunView, choices: Choices) -> list[Part]:
+    """A row of thumbnails for each layer, with what the layer became."""
+    found = KernelChoice.of(view, choices)
+    if found is None:
+        return [html.P("No kernels were kept: they are, of the best trials and of confirmed ones.", className="empty")]
+    rows = [row for row in view.layers_of(found.trial) if row["replica"] == found.replica]
+    parts: list[Part] = []
+    for layer in found.file.layers(found.replica):
+        own = [row for row in rows if row["layer"] == layer]
+        told = next((row["sentence"] for row in own if row["head"] is None), f"Layer {layer + 1} was not examined.")
+        heads = {row["head"]: row["family"] for row in own if row["head"] is not None}
+        parts += [html.P(told, className="sentence"), html.Div(_thumbnails(found, layer, heads), className="atlas")]
+    return parts
+
+
+def _thumbnails(found: KernelChoice, layer: int, heads: dict[int, str]) -> list[Part]:
+    pictures = found.file.array(found.replica, layer, "averaged")
+    if pictures is None:
+        examples = found.file.array(found.replica, layer, "examples")
+        pictures = None if examples is None or not len(examples) else examples[0]
+    return [
+        choose(
+            html.Div(
+                [
+                    html.Img(src=thumbnail.data_uri(kernel, limit=found.limit), alt=f"kernel of head {head + 1}"),
+                    html.Span(f"head {head + 1}"),
+                    html.Span(heads.get(head, "")),
+                ]
+            ),
+            kind="thumbnail open" if (layer, head) == (found.layer, found.head) else "thumbnail",
+            layer=layer,
+            head=head,
+        )
+        for head, kernel in enumerate(() if pictures is None else pictures)
+    ]

@@ -1,0 +1,260 @@
+"""One run as pages see it: tables that are read when they are asked for, and kept until the run changes."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from itnas.dashboard.choices import Choices
+from itnas.findings import findings
+from itnas.genome import Genome
+from itnas.rungs import UNSTOPPED, rung_correlations
+from itnas.store import RunError
+from itnas.store.follow import Follower
+from itnas.store.lock import driven
+from itnas.store.summary import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from itnas.store.kernels import KernelFile
+
+Found = TypeVar("Found")
+CORNERS = ("convolution", "attention", "recurrence")
+MOST_EXAMINED = 20_000  # layers that the triangle looks at
+
+
+class RunView:
+    """Tables of a run, as they were at the last look. Threads may share it."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.follower = Follower(folder)
+        self.reader = self.follower.reader
+        self._kept: dict[Any, Any] = {}
+        self._lock = threading.RLock()
+        self._version = -1
+
+    @property
+    def version(self) -> int:
+        return self.follower.version
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.reader.sweep()["settings"]
+        return found
+
+    @property
+    def tasks(self) -> list[str]:
+        """Extending a run may add some."""
+        return list(self._once("tasks", lambda: self.reader.sweep()["settings"]["tasks"]))
+
+    def task(self, choices: Choices) -> str:
+        """The task that was chosen, else that of the trial that was, else the first."""
+        if choices["task"] in self.tasks:
+            return choices["task"]
+        return self.tasks[0]
+
+    def _once(self, key: Any, make: Callable[[], Found]) -> Found:
+        """What was found out since the run last changed is not found out again."""
+        with self._lock:
+            if self._version != self.version:
+                self._kept.clear()
+                self._version = self.version
+            if key not in self._kept:
+                self._kept[key] = make()
+            found: Found = self._kept[key]
+            return found
+
+    def trials(self, task: str | None = None) -> pd.DataFrame:
+        found = self.follower.trials()
+        return found if task is None else self._once(("trials", task), lambda: found[found["task"] == task])
+
+    def genes(self, task: str) -> pd.DataFrame:
+        """Of the task's trials; columns that none of them has are left out."""
+
+        def make() -> pd.DataFrame:
+            found = self.follower.genes()
+            own = found.loc[found.index.isin(self.trials(task)["number"])]
+            return own.dropna(axis=1, how="all")
+
+        return self._once(("genes", task), make)
+
+    def summary(self) -> dict[str, Any]:
+        """How the sweep stands; whether a driver is at work is asked again each time."""
+        return summarise(self.reader)
+
+    def findings(self) -> pd.DataFrame:
+        import pandas as pd
+
+        return self._once("findings", lambda: pd.DataFrame(self.finding_rows()))
+
+    def finding_rows(self) -> list[dict[str, Any]]:
+        return self._once("finding rows", self._found)
+
+    def _found(self) -> list[dict[str, Any]]:
+        reader, trials = self.reader, self.follower.trials().to_dict("records")
+        rows: list[dict[str, Any]] = [{str(name): _none(cell) for name, cell in row.items()} for row in trials]
+        replicas, history = reader.replicas(origins=UNSTOPPED), reader.history(origins=UNSTOPPED)
+        early = {task: rung_correlations(task, rows, replicas, history) for task in self.tasks}
+        return findings(self.tasks, rows, self.follower.confirmations(), self.examined(), early)
+
+    def examined(self) -> list[dict[str, Any]]:
+        """The rows of layers that findings rest on: of a task's confirmed networks, else of those of its search."""
+
+        def make() -> list[dict[str, Any]]:
+            rows = self.reader.layers("confirm")
+            known = {row["task"] for row in rows}
+            if known < set(self.tasks):
+                rows += [row for row in self.reader.layers("search") if row["task"] not in known]
+            return rows
+
+        return self._once("examined", make)
+
+    def layer_frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        return self._once("layer frame", lambda: pd.DataFrame(self.examined()))
+
+    def places(self, task: str | None = None) -> pd.DataFrame:
+        """How far each examined layer is which mechanism, with the score of its trial; of very many, the latest."""
+        import pandas as pd
+
+        def make() -> pd.DataFrame:
+            parts = ", ".join(f"json_extract(l.data, '$.fidelity_{name}') AS fidelity_{name}" for name in CORNERS)
+            rows = self.reader.rows(
+                f"SELECT l.trial, t.task, t.score, l.layer, l.family, {parts} FROM layers l JOIN trials t "
+                "ON t.number = l.trial WHERE l.head = -1 ORDER BY l.trial DESC, l.phase, l.replica LIMIT ?",
+                MOST_EXAMINED,
+            )
+            names = ["trial", "task", "score", "layer", "family", *(f"fidelity_{name}" for name in CORNERS)]
+            return pd.DataFrame(rows, columns=names)
+
+        found = self._once("places", make)
+        return found if task is None else found[found["task"] == task]
+
+    def trial(self, number: int) -> dict[str, Any]:
+        return self.reader.trial(number)
+
+    def chosen_trial(self, choices: Choices) -> int | None:
+        """The trial that was chosen, if there is one of that number; else the best of the task."""
+        number = choices.number("trial")
+        if number is not None and number in self.follower:
+            return number
+        return self.best_trial(self.task(choices))
+
+    def best_trial(self, task: str) -> int | None:
+        """Of what was searched, the confirmed before the others; where there is nothing else, a specialist."""
+        own = self.trials(task)
+        ended = own[(own["state"] == "complete") & own["score"].notna()]
+        searched = ended[ended["origin"] != "specialist"]
+        ended = searched if len(searched) else ended
+        numbers = set(ended["number"])
+        confirmed = [
+            row for row in self.follower.confirmations() if row["trial"] in numbers and row["score"] is not None
+        ]
+        if confirmed:
+            return int(max(confirmed, key=lambda row: row["score"])["trial"])
+        ranked = ended.sort_values("score", ascending=False, kind="stable")["number"].tolist()
+        return int(ranked[0]) if ranked else None
+
+    def genome(self, trial: int) -> Genome:
+        return Genome.from_dict(self.reader.genome(self.trial(trial)["genome"]))
+
+    def layers_of(self, trial: int) -> list[dict[str, Any]]:
+        """Verdicts on a trial's networks, confirmed ones first."""
+        return self._once(("layers of", trial), lambda: self.reader.layers(trial=trial))
+
+    def kernels(self, trial: int) -> KernelFile | None:
+        """The stored kernels of a trial; None where none were kept."""
+        from itnas.store.kernels import KernelFile
+
+        def make() -> KernelFile | None:
+            rows = [row for row in self.reader.kept() if row["trial"] == trial and row["what"] == "kernels"]
+            if not rows:
+                return None
+            row = max(rows, key=lambda row: row["phase"] == "confirm")
+            path = (self.reader.folder / row["path"]).resolve()
+            if not path.is_relative_to(self.reader.folder.resolve()):
+                raise RunError(f"{self.name}: {row['path']} lies outside of the run")
+            return KernelFile.read(path / "kernels.npz")
+
+        return self._once(("kernels", trial), make)
+
+    def kernel_trial(self, choices: Choices) -> int | None:
+        """The trial whose kernels are shown: the chosen one, else the best whose kernels were kept."""
+        chosen = choices.number("trial")
+        if chosen is not None and chosen in self.follower:
+            return chosen
+        return next(iter(self.with_kernels(self.task(choices))), None)
+
+    def levels(self, task: str) -> tuple[float | None, float | None]:
+        """Chance and ceiling of a task, where it is one that is known here."""
+
+        def make() -> tuple[float | None, float | None]:
+            rows = self.reader.rows("SELECT value FROM sweep WHERE key = 'levels'")
+            told = json.loads(rows[0]["value"]).get(task, {}) if rows else {}
+            return told.get("chance"), told.get("ceiling")
+
+        return self._once(("levels", task), make)
+
+    def importance(self, task: str) -> pd.DataFrame:
+        from itnas.figures.importance import importance
+
+        return self._once(("importance", task), lambda: importance(self.trials(task), self.genes(task)))
+
+    def gene(self, choices: Choices) -> str | None:
+        """The gene that was chosen, else the one that matters most."""
+        task = self.task(choices)
+        names = [str(name) for name in self.genes(task).columns]
+        if choices["gene"] in names:
+            return choices["gene"]
+        ranked = self.importance(task)
+        return str(ranked["gene"].iloc[0]) if len(ranked) else next(iter(names), None)
+
+    def now(self) -> float | None:
+        """Until when running trials have run: now, if a driver is at work, else when the last thing happened."""
+        if driven(self.reader.folder):
+            return time.time()
+        (row,) = self.reader.rows("SELECT max(time) AS last FROM events")
+        last: float | None = row["last"]
+        return last
+
+    def training_rows(self, trial: int) -> pd.DataFrame:
+        """Loss and score of every replica by rung, as learning curves want them."""
+        import pandas as pd
+
+        about = {row["replica"]: row for row in self.reader.replicas(trial=trial) if row["phase"] == "search"}
+        rows = [
+            {
+                "replica": row["replica"],
+                "seed": about.get(row["replica"], {}).get("seed", row["replica"]),
+                "learning_rate": about.get(row["replica"], {}).get("learning_rate", math.nan),
+                "step": row["step"],
+                "loss": math.nan if row["loss"] is None else row["loss"],
+                "score": math.nan if row["score"] is None else row["score"],
+                "alive": row["loss"] is not None,
+            }
+            for row in self.reader.history(trial=trial)
+            if row["phase"] == "search"
+        ]
+        return pd.DataFrame(rows)
+
+    def log(self, trial: int) -> list[dict[str, Any]]:
+        return self.reader.rows("SELECT phase, attempt, text FROM logs WHERE trial = ? ORDER BY phase, attempt", trial)
+
+    def with_kernels(self, task: str) -> list[int]:
+        """The trials of a task whose kernels were kept, the best first."""
+        kept = {row["trial"] for row in self.reader.kept() if row["what"] == "kernels"}
+        own = self.trials(task)
+        return [int(each) for each in own.sort_values("score", ascending=False)["number"] if each in kept]
+
+
+def _none(cell: Any) -> Any:
+    return None if isinstance(cell, float) and cell != cell else cell

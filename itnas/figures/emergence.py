@@ -1,0 +1,181 @@
+"""The emergence map: what each layer became on each task, in how many networks, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from itnas.figures.palette import MUTED
+from itnas.figures.text import plain
+from itnas.figures.theme import FAMILIES, family_colour, figure, nothing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+MOST_TASKS = 60
+SIDE_BY_SIDE = 3  # families that one layer of one task is shown to have become
+
+
+class Cell(NamedTuple):
+    """One layer of one task, or `layer` None: some layer, whichever. `fidelity`: the median over its networks of what
+    the replacement by that family keeps."""
+
+    task: str
+    layer: int | None
+    family: str
+    share: float
+    low: float
+    high: float
+    emerged: float
+    null: float | None
+    networks: int
+    fidelity: float | None
+
+
+class Emergence(NamedTuple):
+    tasks: list[str]
+    layers: list[int | None]
+    cells: list[Cell]  # by task and layer, those of most networks first
+    remark: str
+
+
+def prepare(findings: pd.DataFrame, layers: pd.DataFrame) -> Emergence:
+    """`findings` and `layers`: the tables of a run. The tasks keep their order; those beyond the first 60 are told of,
+    not drawn."""
+    if findings.empty or findings["family"].isna().all():
+        return Emergence([], [], [], "")
+    known = findings[findings["family"].notna()]
+    tasks = list(dict.fromkeys(known["task"]))
+    remark = f"the first {MOST_TASKS} of {len(tasks)} tasks" if len(tasks) > MOST_TASKS else ""
+    cells = []
+    for (task, layer), own in known.groupby(["task", "layer"], sort=False, dropna=False):
+        place = _number(layer)
+        number = None if place is None else int(place)
+        cells += [_cell(str(task), number, row, layers) for row in _foremost(own)]
+    shown = tasks[:MOST_TASKS]
+    columns = sorted({cell.layer for cell in cells if cell.layer is not None})
+    there = [None] if any(cell.layer is None for cell in cells) else []
+    return Emergence(shown, [*there, *columns], [cell for cell in cells if cell.task in shown], remark)
+
+
+def _foremost(rows: pd.DataFrame) -> list[Any]:
+    """What most networks became: two layers may each have become something, and both are news."""
+    ranked = rows.sort_values(["share", "emerged"], ascending=False, kind="stable").head(SIDE_BY_SIDE)
+    return [row for _, row in ranked.iterrows()]
+
+
+def _cell(task: str, layer: int | None, row: Any, layers: pd.DataFrame) -> Cell:
+    return Cell(
+        task=task,
+        layer=layer,
+        family=str(row["family"]),
+        share=float(row["share"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        emerged=float(row["emerged"]),
+        null=_number(row["null"]),
+        networks=int(row["networks"]),
+        fidelity=_fidelity(layers, task, layer, str(row["family"])),
+    )
+
+
+def _fidelity(layers: pd.DataFrame, task: str, layer: int | None, family: str) -> float | None:
+    column = f"fidelity_{family}"
+    if layers.empty or column not in layers:
+        return None
+    own = layers[(layers["task"] == task) & (layers["family"] == family)]
+    if layer is not None:
+        own = own[own["layer"] == layer]
+    return _number(own[column].median()) if len(own) else None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)
+
+
+def draw(info: Emergence) -> go.Figure:
+    """A square per layer and task: its colour tells the family, its filling the share of networks; hollow where
+    untrained copies show the family too."""
+    if not info.cells:
+        return nothing("no network has been examined yet")
+    rows = {task: len(info.tasks) - 1 - place for place, task in enumerate(info.tasks)}
+    columns = {layer: place for place, layer in enumerate(info.layers)}
+    across, sizes = _places(info.cells, columns)
+    traces = [_trace(family, own, across, sizes, rows) for family, own in _by_family(info.cells).items()]
+    labels = {
+        "type": "scatter",
+        "mode": "text",
+        "x": [across[cell] for cell in info.cells],
+        "y": [rows[cell.task] - 0.33 for cell in info.cells],
+        "text": [f"{cell.share * cell.networks:.0f}/{cell.networks}" for cell in info.cells],
+        "textfont": {"size": 9},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    ticks = ["any layer" if layer is None else f"layer {layer + 1}" for layer in info.layers]
+    x = {"tickvals": list(columns.values()), "ticktext": ticks, "side": "top", "showgrid": False, "fixedrange": True}
+    y = {"tickvals": list(rows.values()), "ticktext": [plain(task, 28) for task in rows], "showgrid": False}
+    return figure(
+        [*traces, labels],
+        x=x | {"range": [-0.6, len(columns) - 0.4]},
+        y=y | {"fixedrange": True, "range": [-0.65, len(rows) - 0.4]},
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0},
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        height=height(len(rows)),
+        dragmode=False,
+    )
+
+
+def height(tasks: int) -> int:
+    """Pixels that leave each task room."""
+    return 110 + 56 * min(max(tasks, 1), MOST_TASKS)
+
+
+def _places(cells: list[Cell], columns: dict[int | None, int]) -> tuple[dict[Cell, float], dict[Cell, float]]:
+    """Where and how large: those of one layer and task share its column."""
+    across, sizes = {}, {}
+    for cell in cells:
+        own = [each for each in cells if (each.task, each.layer) == (cell.task, cell.layer)]
+        across[cell] = columns[cell.layer] + 0.34 * (own.index(cell) - (len(own) - 1) / 2)
+        sizes[cell] = (9 + 17 * cell.share) * (1 if len(own) == 1 else 0.7)
+    return across, sizes
+
+
+def _by_family(cells: list[Cell]) -> dict[str, list[Cell]]:
+    order = [*FAMILIES, *sorted({cell.family for cell in cells} - set(FAMILIES))]
+    found = {family: [cell for cell in cells if cell.family == family] for family in order}
+    return {family: own for family, own in found.items() if own}
+
+
+def _trace(
+    family: str, cells: list[Cell], across: dict[Cell, float], sizes: dict[Cell, float], rows: dict[str, int]
+) -> dict[str, Any]:
+    emerged = [cell.emerged >= 0.5 for cell in cells]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain(family),
+        "x": [across[cell] for cell in cells],
+        "y": [rows[cell.task] + 0.06 for cell in cells],
+        "marker": {
+            "symbol": ["square" if own else "square-open" for own in emerged],
+            "size": [sizes[cell] for cell in cells],
+            "color": family_colour(family),
+            "line": {"color": family_colour(family) if family != "none" else MUTED, "width": 2},
+        },
+        "customdata": [[_told(cell)] for cell in cells],
+        "hovertemplate": "%{customdata[0]}<extra></extra>",
+    }
+
+
+def _told(cell: Cell) -> str:
+    where = "some layer" if cell.layer is None else f"layer {cell.layer + 1}"
+    null = "" if cell.null is None else f"; untrained copies {cell.null:.2f}"
+    kept = "" if cell.fidelity is None else f"<br>median fidelity {cell.fidelity:.2f}"
+    return (
+        f"{plain(cell.task)}, {where}: {plain(cell.family)}<br>in {cell.share * cell.networks:.0f} of {cell.networks} "
+        f"networks (95 %: {cell.low:.2f} to {cell.high:.2f}){kept}<br>emerged in {cell.emerged:.0%}{null}"
+    )
