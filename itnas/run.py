@@ -14,6 +14,8 @@ from itnas.store import RunError, RunReader
 if TYPE_CHECKING:
     import pandas as pd
 
+    from itnas.plots import Plots
+
 
 class Run:
     """A run folder, to be looked at."""
@@ -24,6 +26,13 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: `run.plot.emergence()`, and so on."""
+        from itnas.plots import Plots
+
+        return Plots(self)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -42,6 +51,16 @@ class Run:
     def layers(self) -> pd.DataFrame:
         """One row per layer, and per head below it, of every network that was cross-examined."""
         return _frame(self.reader.layers())
+
+    def genes(self, task: str | None = None) -> pd.DataFrame:
+        """What the space's parameters were in each proposal, by trial; missing where a branch was not taken."""
+        import pandas as pd
+
+        own = self.named(task)
+        asked = [row for row in self.reader.events() if row["kind"] == "ask" and row["task"] == own]
+        found = {row["trial"]: row["data"].get("parameters") for row in asked if row["trial"] is not None}
+        known = {trial: each for trial, each in found.items() if each}
+        return pd.DataFrame(list(known.values()), index=pd.Index(list(known), name="number", dtype="int64"))
 
     def replicas(self) -> pd.DataFrame:
         """One row per replica of every trial that was trained to its end."""
@@ -72,7 +91,7 @@ class Run:
 
     def best_trial(self, task: str | None = None) -> int:
         """The number of the trial whose genome is the best, specialists included."""
-        own = self._task(task)
+        own = self.named(task)
         complete = [row for row in self.reader.trials(own) if row["state"] == "complete"]
         if not complete:
             raise RunError(f"{self.folder}: no trial on {own} is complete yet")
@@ -84,12 +103,12 @@ class Run:
 
     def pareto(self, task: str | None = None) -> pd.DataFrame:
         """The complete trials of a task that no other beats in score and in cost at once, the best first."""
-        return _frame(pareto_front(self.reader.trials(self._task(task))))
+        return _frame(pareto_front(self.reader.trials(self.named(task))))
 
     def rung_correlations(self, task: str | None = None) -> pd.DataFrame:
         """How far early scores can be trusted: the rank correlation between each rung's score and the final one, over
         the trials that nothing could stop early (specialists and the random arm)."""
-        return _frame(self._correlations(self._task(task)))
+        return _frame(self._correlations(self.named(task)))
 
     def _correlations(self, task: str) -> list[dict[str, Any]]:
         reader = self.reader
@@ -111,7 +130,8 @@ class Run:
         rows = [row for row in self.reader.kept() if row["trial"] == trial]
         return {row["what"]: row["path"] for row in sorted(rows, key=lambda row: row["phase"] == "confirm")}
 
-    def _task(self, task: str | None) -> str:
+    def named(self, task: str | None) -> str:
+        """The task of this name; the only one, where none is named."""
         if task is None and len(self.tasks) == 1:
             return self.tasks[0]
         if task not in self.tasks:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench, dashboard, explain, export, findings, replay, runs, search, spaces, tasks, train
+from itnas.cli import bench, dashboard, explain, export, findings, replay, report, runs, search, spaces, tasks, train
 from itnas.cli.command import Command
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ COMMANDS = (
     runs.runs,
     runs.stop,
     dashboard.dashboard,
+    report.report,
     replay.replay,
     export.export,
     train.train,

@@ -114,11 +114,11 @@ def body(views: Mapping[str, RunView], page: str, choices: Choices) -> list[Part
     view = view_of(views, choices)
     parts = PAGES[page](view, choices)
     for part in parts:
-        _fill(part, view, choices)
+        fill(part, view, choices)
     return [_header(views, view, page, choices), html.Main(parts, className=f"page-{page or 'overview'}")]
 
 
-def _fill(part: Any, view: RunView, choices: Choices) -> None:
+def fill(part: Any, view: RunView, choices: Choices) -> None:
     """Draw the figures and tell the blocks of a page, so that it arrives whole."""
     for child in part._traverse() if hasattr(part, "_traverse") else ():
         own = getattr(child, "id", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 FORMATS = ("html", "png", "svg")
+NEEDED = (
+    "needs the package kaleido and a Chrome or Chromium browser: install them (pip install 'itnas[plot]'; "
+    "apt install chromium)"
+)
 
 
 def write_figure(figure: go.Figure, path: Path) -> None:
@@ -25,11 +31,22 @@ def write_figure(figure: go.Figure, path: Path) -> None:
     try:
         picture = figure.to_image(format=ending, width=900, height=520, scale=2)
     except (ImportError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"drawing {path.name} needs the package kaleido and a Chrome or Chromium browser: install them "
-            f"(pip install 'itnas[plot]'; apt install chromium), or write .html ({_first_line(error)})"
-        ) from error
+        raise ValueError(f"drawing {path.name} {NEEDED}, or write .html ({_first_line(error)})") from error
     write_atomically(path, picture)
+
+
+def write_pictures(figures: Mapping[Path, go.Figure], *, width: int = 900, height: int = 520) -> None:
+    """Many at once, as PNG or SVG by the ends of their names: a browser is started once for all of them."""
+    from plotly.io import write_images
+
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder) / f"{number}{path.suffix}" for number, path in enumerate(figures)]
+        try:
+            write_images(list(figures.values()), places, width=width, height=height, scale=2)
+        except (ImportError, ValueError, RuntimeError) as error:
+            raise ValueError(f"drawing pictures {NEEDED} ({_first_line(error)})") from error
+        for place, path in zip(places, figures, strict=True):
+            write_atomically(path, place.read_bytes())
 
 
 def _first_line(error: Exception) -> str:
