@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from itnas.run import Run
 
 
+MOST_RUNGS = 5
+
+
 def print_findings(run: Run) -> None:
     """What emerged in each task, how well that works, how far early scores tell, and what was written."""
     console, rows = plain_console(), run.finding_rows()
@@ -78,11 +81,14 @@ def _early(rows: list[dict[str, Any]]) -> Table:
     """Rank correlations of early scores with the final one, where some trials could not be stopped early."""
     told = {row["task"]: row for row in rows if any(each is not None for each in row["rung_correlations"])}
     rungs = max((len(row["rung_correlations"]) for row in told.values()), default=1)
-    names = ("task", *(f"rung {number}" for number in range(1, rungs)), "trials")
+    # The last is the final score itself; of many some are enough.
+    shown = range(0, rungs - 1, -(-(rungs - 1) // MOST_RUNGS) or 1)
+    names = ("task", *(f"rung {number + 1}" for number in shown), "trials")
     table = _plain("Rank correlation of early scores with final ones", names, right=names[1:])
     for task, row in told.items():
-        cells = ["" if each is None else f"{each:.2f}" for each in row["rung_correlations"][: rungs - 1]]
-        table.add_row(task, *cells, *[""] * (rungs - 1 - len(cells)), str(row["rung_trials"]))
+        known = dict(enumerate(row["rung_correlations"]))
+        cells = ["" if known.get(number) is None else f"{known[number]:.2f}" for number in shown]
+        table.add_row(task, *cells, str(row["rung_trials"]))
     return table
 
 

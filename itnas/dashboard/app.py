@@ -11,12 +11,13 @@ from flask import request
 
 from itnas.dashboard.blocks import BLOCKS
 from itnas.dashboard.choices import Choices
-from itnas.dashboard.grid import portion, trials_csv
+from itnas.dashboard.grid import portion, sorting, trials_csv
 from itnas.dashboard.pages import KEYS, PAGES, TITLES
 from itnas.dashboard.panels import PANELS
 from itnas.dashboard.parts import Part, control, go, panel
 from itnas.dashboard.security import Access, guard
 from itnas.dashboard.view import RunView
+from itnas.store import RunError
 from itnas.store.lock import driven
 
 LOOK_MS = 2_000  # between two looks for something new
@@ -24,6 +25,7 @@ UNUSED = (
     "async-enterprise", "async-mathjax", "async-datepicker", "async-highlight", "async-markdown", "async-slider",
     "async-upload", "dash_table",
 )  # fmt: skip
+PLOTLY = "/plotly.v"
 WORDS = (
     ("/", "search in the grid's first filter"),
     ("j, k", "next, previous row of the grid"),
@@ -43,7 +45,10 @@ class _Dash(Dash):
         """Only what our pages use: the rest is half of what a browser would have to read before it shows anything, and
         typesetting would read formulas into names."""
         tags: str = super()._generate_scripts_html()
-        return "\n".join(tag for tag in tags.splitlines() if not any(name in tag for name in UNUSED))
+        used = [tag for tag in tags.splitlines() if not any(name in tag for name in UNUSED)]
+        # The largest by far: it is read while the others run, and figures wait for it (`page.js`).
+        plotly = [tag.replace("<script ", '<script async id="plotly" ') for tag in used if PLOTLY in tag]
+        return "\n".join([*plotly, *(tag for tag in used if PLOTLY not in tag)])
 
     def _generate_renderer(self) -> str:
         return f'<script id="_dash-renderer" src="{self.get_asset_url("start.js")}"></script>'
@@ -112,10 +117,18 @@ def view_of(views: Mapping[str, RunView], choices: Choices) -> RunView:
 def body(views: Mapping[str, RunView], page: str, choices: Choices) -> list[Part]:
     """The menu and the page, with all that is in it already drawn."""
     view = view_of(views, choices)
-    parts = PAGES[page](view, choices)
+    parts = _laid_out(view, page, choices)
     for part in parts:
         fill(part, view, choices)
     return [_header(views, view, page, choices), html.Main(parts, className=f"page-{page or 'overview'}")]
+
+
+def _laid_out(view: RunView, page: str, choices: Choices) -> list[Part]:
+    """A run that cannot be read any more leaves a sentence, and the menu."""
+    try:
+        return PAGES[page](view, choices)
+    except (RunError, OSError) as error:
+        return [html.P(str(error), className="warning")]
 
 
 def fill(part: Any, view: RunView, choices: Choices) -> None:
@@ -281,7 +294,7 @@ def _grid(app: Dash, views: Mapping[str, RunView]) -> None:
     def save(_clicks: Any, given: Any, selection: Any, filters: Any, columns: Any) -> Any:
         choices = Choices(given)
         view = view_of(views, choices)
-        order = [each for each in columns or () if isinstance(each, Mapping) and each.get("sort")]
+        order = sorting(columns)
         text = trials_csv(view, choices, _numbers(selection), {"filterModel": filters, "sortModel": order})
         return {"content": text, "filename": "trials.csv", "type": "text/csv"}
 

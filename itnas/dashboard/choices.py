@@ -16,9 +16,9 @@ LONGEST = 2_000
 class Choices(Mapping[str, str]):
     """What was chosen; what was not is the empty text."""
 
-    def __init__(self, given: Mapping[str, Any] | None = None) -> None:
-        found = {word: str(given[word])[:LONGEST] for word in WORDS if given and given.get(word) not in (None, "")}
-        self._given = found
+    def __init__(self, given: Any = None) -> None:
+        told = given if isinstance(given, Mapping) else {}  # a page may send anything
+        self._given = {word: _text(told[word]) for word in WORDS if told.get(word) not in (None, "")}
 
     @classmethod
     def of(cls, query: str) -> Choices:
@@ -53,3 +53,8 @@ class Choices(Mapping[str, str]):
 
     def to_dict(self) -> dict[str, str]:
         return dict(self._given)
+
+
+def _text(value: Any) -> str:
+    """Halves of letters, which JSON may hold, have no place in an address."""
+    return str(value)[:LONGEST].encode("utf-8", "replace").decode()

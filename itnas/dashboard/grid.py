@@ -7,6 +7,7 @@ than 100.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ def chosen(view: RunView, choices: Choices, selection: Sequence[int]) -> pd.Data
     elif only == "selected":
         own = own[own["number"].isin(list(selection))]
     elif only == "front":
-        rows: Any = own.to_dict("records")
+        rows: Any = own[own["score"].notna() & own["cost"].notna()].to_dict("records")
         front = {row["number"] for row in pareto_front(rows)}
         own = own[own["number"].isin(front)]
     elif only == "best":
@@ -133,12 +134,15 @@ def filtered(rows: pd.DataFrame, model: Mapping[str, Any]) -> pd.DataFrame:
 
 def _text(values: pd.Series, asked: Mapping[str, Any]) -> Any:
     """Capitals make no difference, and nothing in what is looked for is a pattern."""
-    kind, wanted = asked.get("type"), str(asked.get("filter", "")).lower()
+    kind, given = asked.get("type"), asked.get("filter")
     texts = values.fillna("").astype(str).str.lower()
     if kind == "blank":
         return texts == ""
     if kind == "notBlank":
         return texts != ""
+    if not isinstance(given, str):
+        return texts.notna()
+    wanted = given.lower()
     if kind == "equals":
         return texts == wanted
     if kind == "notEqual":
@@ -147,7 +151,7 @@ def _text(values: pd.Series, asked: Mapping[str, Any]) -> Any:
         return texts.str.startswith(wanted)
     if kind == "endsWith":
         return texts.str.endswith(wanted)
-    found = texts.str.contains(wanted, regex=False)
+    found = texts.str.contains(wanted, regex=False)  # also where the kind is unknown
     return ~found if kind == "notContains" else found
 
 
@@ -164,16 +168,25 @@ def _number(values: pd.Series, asked: Mapping[str, Any]) -> Any:
 
 
 def _finite(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """Numbers in texts of JSON may be larger than any number that is compared with."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and abs(value) <= sys.float_info.max else None
 
 
 def ordered(rows: pd.DataFrame, model: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """In the order that the grid's headers say; what is missing comes last."""
-    keys = [each for each in model if isinstance(each, Mapping) and each.get("colId") in COLUMNS]
+    keys = [each for each in model if isinstance(each, Mapping) and str(each.get("colId")) in COLUMNS]
     if not keys:
         return rows
     names = [each["colId"] for each in keys]
     return rows.sort_values(names, ascending=[each.get("sort") != "desc" for each in keys], kind="stable")
+
+
+def sorting(columns: Any) -> list[Mapping[str, Any]]:
+    """The order that the state of the grid's columns tells of: those that sort, the first key first."""
+    told = columns if isinstance(columns, list) else []
+    keys = [each for each in told if isinstance(each, Mapping) and each.get("sort")]
+    return sorted(keys, key=lambda each: _whole(each.get("sortIndex")))
 
 
 def portion(view: RunView, choices: Choices, selection: Sequence[int], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +204,7 @@ def asked_for(view: RunView, choices: Choices, selection: Sequence[int], request
 
 
 def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -68,6 +68,8 @@ def guard(server: Flask, access: Access) -> None:
         origin = request.headers.get("Origin")
         if origin is not None and _name(urlsplit(origin).netloc) not in allowed:
             raise Forbidden("other sites may not ask")
+        if request.path == CALLBACK and not isinstance(request.get_json(silent=True), dict):
+            raise BadRequest("this is no question that a page would ask")
         return None if access.token is None else _admitted(access.token)
 
     @server.after_request

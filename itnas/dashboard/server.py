@@ -10,7 +10,8 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from itnas.dashboard.app import make_app
+from itnas.dashboard.app import body, make_app
+from itnas.dashboard.choices import Choices
 from itnas.dashboard.security import Access, is_loopback, names
 from itnas.dashboard.view import RunView
 
@@ -48,6 +49,9 @@ def listen(views: Mapping[str, RunView], host: str, port: int | None, access: Ac
     """A server that is bound and ready. Nothing of it comes from the environment."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     application = make_app(views, access).server
+    # What the first visitor would wait for is loaded now.
+    body(views, "trials", Choices())
+    application.test_client().get("/")
     return _bound(host, port, lambda free: make_server(host, free, application, threaded=True, request_handler=_Silent))
 
 

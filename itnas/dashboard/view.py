@@ -40,6 +40,7 @@ class RunView:
         self._kept: dict[Any, Any] = {}
         self._lock = threading.RLock()
         self._version = -1
+        self._tasks: list[str] = []
 
     @property
     def version(self) -> int:
@@ -52,8 +53,17 @@ class RunView:
 
     @property
     def tasks(self) -> list[str]:
-        """Extending a run may add some."""
-        return list(self._once("tasks", lambda: self.reader.sweep()["settings"]["tasks"]))
+        """Extending a run may add some; of a run that is gone, those that it had."""
+
+        def make() -> list[str]:
+            try:
+                self._tasks = self.reader.sweep()["settings"]["tasks"]
+            except (RunError, OSError):
+                if not self._tasks:
+                    raise
+            return self._tasks
+
+        return list(self._once("tasks", make))
 
     def task(self, choices: Choices) -> str:
         """The task that was chosen, else that of the trial that was, else the first."""
@@ -87,8 +97,8 @@ class RunView:
         return self._once(("genes", task), make)
 
     def summary(self) -> dict[str, Any]:
-        """How the sweep stands; whether a driver is at work is asked again each time."""
-        return summarise(self.reader)
+        """How the sweep stands; whether a driver is at work is asked again each time, and the tables only then."""
+        return self._once(("summary", driven(self.reader.folder)), lambda: summarise(self.reader))
 
     def findings(self) -> pd.DataFrame:
         import pandas as pd

@@ -8,6 +8,11 @@
   const choices = () => Object.fromEntries(new URLSearchParams(location.search));
   let selection = [];
 
+  // Figures wait for whatever stands here: plotly's script arrives by itself, and puts itself in its own place.
+  if (!window.Plotly) {
+    window.Plotly = new Promise((arrived) => document.getElementById("plotly").addEventListener("load", arrived));
+  }
+
   // ---- addresses
 
   function query(chosen) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dash import html
 
@@ -13,6 +13,10 @@ from itnas.dashboard.parts import Part, choose, go, number, score, table
 from itnas.dashboard.parts import block as block_place
 from itnas.dashboard.view import RunView
 from itnas.figures.kernels import thumbnail
+from itnas.store import RunError
+
+if TYPE_CHECKING:
+    from itnas.store.kernels import KernelFile
 
 MOST = 6
 
@@ -80,8 +84,14 @@ def _families(rows: list[dict[str, Any]]) -> str:
 
 
 def _pictures(view: RunView, trial: int) -> Part:
-    """The first head of each layer."""
-    file = view.kernels(trial)
+    """The first head of each layer; a file that cannot be read says so in its place."""
+    try:
+        return _thumbnails(view.kernels(trial))
+    except (RunError, OSError) as error:
+        return html.Span(str(error), className="remark")
+
+
+def _thumbnails(file: KernelFile | None) -> Part:
     if file is None or not file.replicas():
         return ""
     replica, pictures = file.replicas()[0], []

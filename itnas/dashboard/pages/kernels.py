@@ -11,12 +11,21 @@ from itnas.dashboard.parts import Part, choose, control, place
 from itnas.dashboard.parts import block as block_place
 from itnas.dashboard.view import RunView
 from itnas.figures.kernels import thumbnail
+from itnas.store import RunError
 
 LIMITS = {OWN: "each its own", SHARED: "the same for all"}
 
 
+def _open(view: RunView, choices: Choices) -> KernelChoice | None:
+    """What there is to choose from; a file that cannot be read offers nothing, and the figures say why."""
+    try:
+        return KernelChoice.of(view, choices)
+    except (RunError, OSError):
+        return None
+
+
 def kernels(view: RunView, choices: Choices) -> list[Part]:
-    found = KernelChoice.of(view, choices)
+    found = _open(view, choices)
     task = view.task(choices)
     kept = view.with_kernels(task)
     trial = view.kernel_trial(choices)
