@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
+# One process for each core; the tests of a file share what they set up.
+BESIDE := --numprocesses auto --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test nightly test-slow test-gpu check format bench clean
 
@@ -28,9 +31,10 @@ $(BROWSER): $(READY)
 demo: $(READY) ## Set up, then search for what three tasks want: a small sweep, its findings and a report
 	rm -rf runs/demo
 	$(BIN)/itnas search emergence --profile demo --task recall/pairs=4,vocab=16 --task local-pattern --task flip-flop --run runs/demo
+	$(BIN)/itnas report runs/demo
 
 test: $(BROWSER) ## Set up, then run all tests but the slow ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BESIDE)
 
 nightly: test test-slow ## All tests that need no GPU, with kills, lost nodes and full disks (an hour)
 
@@ -57,6 +61,7 @@ bench: $(READY) ## Measure everything against its peers (four hours); results go
 	$(BIN)/itnas bench reference --out benchmarks/results/reference.json
 	$(BIN)/itnas bench behaviour --out benchmarks/results/behaviour.json
 	$(BIN)/itnas bench search --out benchmarks/results/search.json
+	$(BIN)/itnas bench dashboard --out benchmarks/results/dashboard.json
 	$(BIN)/python -m benchmarks.tables
 
 clean: ## Remove the virtual environment and caches

@@ -126,8 +126,8 @@ def _nothing() -> dict[str, Any]:
 
 def _scores(trials: Sequence[Row], confirmations: Sequence[Row]) -> dict[str, Any]:
     """The best genome and the best specialist, and how the search did beside chance proposals."""
-    complete = [row for row in trials if row["state"] == "complete"]
-    confirmed = {row["trial"]: row for row in confirmations if row["state"] == "complete"}
+    complete = [row for row in trials if row["state"] == "complete" and row["score"] is not None]
+    confirmed = {row["trial"]: row for row in confirmations if row["state"] == "complete" and row["score"] is not None}
     best = _best([row for row in complete if row["origin"] != "specialist"], confirmed)
     special = _best([row for row in complete if row["origin"] == "specialist"], confirmed)
     random, sampled, count = at_equal_count(trials)
@@ -154,7 +154,7 @@ def _best(rows: Sequence[Row], confirmed: Mapping[int, Row]) -> Row | None:
     test score has a part in it."""
     fresh = [row for row in rows if row["number"] in confirmed]
     if fresh:
-        return max(fresh, key=lambda row: (confirmed[row["number"]]["score"], -row["parameters"]))
+        return max(fresh, key=lambda row: (confirmed[row["number"]]["score"], -(row["parameters"] or 0)))
     return max(rows, key=lambda row: (row["score"], -(row["parameters"] or 0)), default=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -10,10 +11,14 @@ Row = TypeVar("Row", bound=Mapping[str, Any])
 
 def pareto_front(trials: Iterable[Row]) -> list[Row]:
     """Of the complete trials of one task, those on the front, the best and dearest first."""
-    complete = [row for row in trials if row["state"] == "complete"]
+    complete = [row for row in trials if row["state"] == "complete" and _known(row["score"]) and _known(row["cost"])]
     front, cheapest = [], float("inf")
     for row in sorted(complete, key=lambda row: (-row["score"], row["cost"], row["number"])):
         if row["cost"] < cheapest:
             front.append(row)
             cheapest = row["cost"]
     return front
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)

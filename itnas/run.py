@@ -92,7 +92,7 @@ class Run:
     def best_trial(self, task: str | None = None) -> int:
         """The number of the trial whose genome is the best, specialists included."""
         own = self.named(task)
-        complete = [row for row in self.reader.trials(own) if row["state"] == "complete"]
+        complete = [row for row in self.reader.trials(own) if row["state"] == "complete" and row["score"] is not None]
         if not complete:
             raise RunError(f"{self.folder}: no trial on {own} is complete yet")
         confirmed = {row["trial"]: row["score"] for row in self.reader.confirmations() if row["state"] == "complete"}

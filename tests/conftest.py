@@ -1,5 +1,6 @@
 """Shape annotations are checked while the tests run: jaxtyping and beartype wrap every function as it is imported."""
 
+import os
 import pkgutil
 
 import pytest
@@ -25,8 +26,10 @@ settings.register_profile("itnas", deadline=None, derandomize=True, max_examples
 settings.load_profile("itnas")
 
 
-# Two threads on two busy cores wait for each other more than they compute, at the sizes of tests.
+# Two threads on two busy cores wait for each other more than they compute, at the sizes of tests; so do those of
+# processes that tests start.
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,12 @@ def search(as_json: AsJson = False, only: Only = None, quick: Quick = False, out
     _run("search", as_json, only, quick, out)
 
 
+@app.command(cls=Command)
+def dashboard(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
+    """The dashboard in a browser beside optuna-dashboard, 10,000 and 100,000 trials (ten minutes)."""
+    _run("dashboard", as_json, only, quick, out)
+
+
 def _run(name: str, as_json: bool, only: list[str] | None, quick: bool, out: Path | None) -> None:
     """Measure, show, and write; sections that were not run keep what the file says of them."""
     from itnas.files import write_atomically

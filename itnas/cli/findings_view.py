@@ -20,11 +20,13 @@ def print_findings(run: Run) -> None:
     """What emerged in each task, how well that works, how far early scores tell, and what was written."""
     console, rows = plain_console(), run.finding_rows()
     by_task = list({row["task"]: row for row in rows}.values())
-    for table in (_emerged(rows), _scores(by_task), _early(by_task)):
+    # All of it is read before any of it is said: what is found damaged ends in a sentence and nothing else.
+    tables, written = (_emerged(rows), _scores(by_task), _early(by_task)), _written(run, by_task)
+    for table in tables:
         if table.row_count:
             console.print(table)
             console.print()
-    for line in _written(run, by_task):
+    for line in written:
         console.print(line, soft_wrap=True)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from itnas.figures.entries import single
 from itnas.figures.theme import ORIGINS, figure, nothing, origin_colour, origin_symbol
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def prepare(trials: pd.DataFrame) -> Scores:
     """Complete trials; scores that are no numbers are left out and counted. Of many trials those are drawn that can be
     told apart."""
     ended = trials[trials["state"] == "complete"]
-    scores = ended["score"].to_numpy(dtype=float)
+    scores = single(ended["score"].to_numpy(dtype=float)).astype(float)
     finite = np.isfinite(scores)
     remarks = [] if finite.all() else [f"{int((~finite).sum())} scores are no numbers"]
     numbers, scores, origins = ended["number"].to_numpy()[finite], scores[finite], ended["origin"].to_numpy()[finite]

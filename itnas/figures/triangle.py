@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from itnas.figures.entries import single
 from itnas.figures.theme import SCALE, figure, nothing
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def prepare(layers: pd.DataFrame) -> Triangle:
         rows["trial"].to_numpy(dtype=np.int64),
         rows["layer"].to_numpy(dtype=np.int64),
         (found[chosen] / whole[chosen, None]).astype(np.float32),
-        rows["score"].to_numpy(dtype=np.float32),
+        single(rows["score"].to_numpy(dtype=float)),
         "; ".join(remarks),
     )
 
@@ -64,8 +65,16 @@ def draw(info: Triangle) -> go.Figure:
         "opacity": 0.75,
         "color": np.where(finite, info.scores, np.nan),
         "colorscale": SCALE,
-        "colorbar": {"title": {"text": "score", "side": "right"}, "thickness": 10, "len": 0.7, "outlinewidth": 0},
-        "line": {"width": 0.5, "color": "rgba(128, 128, 128, 0.6)"},
+        "colorbar": {
+            "title": {"text": "score", "side": "top"},
+            "thickness": 8,
+            "len": 0.5,
+            "outlinewidth": 0,
+            "orientation": "h",
+            "y": -0.08,
+            "yanchor": "top",
+        },
+        "line": {"width": 1, "color": "rgba(128, 128, 128, 0.8)"},
     }
     trace = {
         "type": "scatterternary",
@@ -85,4 +94,4 @@ def draw(info: Triangle) -> go.Figure:
         for name, family in zip(("aaxis", "baxis", "caxis"), CORNERS, strict=True)
     }
     ternary = {"sum": 1, "bgcolor": "rgba(0, 0, 0, 0)", **corners}
-    return figure([trace], ternary=ternary, margin={"l": 30, "r": 10, "t": 34, "b": 30})
+    return figure([trace], ternary=ternary, margin={"l": 40, "r": 40, "t": 34, "b": 80})

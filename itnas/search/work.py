@@ -12,6 +12,7 @@ from typing import Any
 
 from itnas.files import document_text
 from itnas.genome import Genome
+from itnas.search.examination import Examination
 from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 from itnas.search.printed import Printed
 from itnas.training.result import best_rate
@@ -83,13 +84,14 @@ def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
         precision=job.precision,
     )
     training = Training(made, plan_for(job.device))
-    rates = training.population.learning_rates
+    rates, examination = training.population.learning_rates, Examination(job, training)
     for report in training.reports(stop):
         if not any(report.alive):
             raise DivergedError(f"all {len(report.alive)} replicas diverged by step {report.step}")
         if report.scores is not None and report.rung is not None:
             losses = tuple(loss if math.isfinite(loss) else None for loss in report.losses)
             score = _score(genome.training.learning_rates, rates, report.scores)
+            examination.watch(report.step)
             yield Rung(report.rung, report.step, report.seconds, score, losses, report.scores)
     if not training.done:
         return
@@ -102,7 +104,7 @@ def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
         kept["weights"] = files | {"genome.yaml": document_text(genome.to_dict()).encode()}
     if job.explain_from is not None and score >= job.explain_from:
         try:
-            layers, arrays = _examine(job, training, result)
+            layers, arrays = examination.verdicts(result)
             kept["kernels"] = {"kernels.npz": arrays}
         except (ValueError, RuntimeError, ArithmeticError) as error:
             # A network that cannot be examined has still been trained.
@@ -116,32 +118,3 @@ def _score(rates: Sequence[float], learning_rates: Sequence[float], scores: Sequ
     ahead = best_rate(rates, learning_rates, scores)
     own = [score for rate, score in zip(learning_rates, scores, strict=True) if rate == ahead]
     return sum(own) / len(own)
-
-
-def _examine(job: Job, training: Any, result: dict[str, Any]) -> tuple[list[dict[str, Any]], bytes]:
-    """Verdicts on the best replica, or on all that lived; kernels of the best, evidence of all."""
-    import torch
-
-    from itnas.behaviour.cross_examine import explain_replicas
-    from itnas.behaviour.describe import describe_examined, packed_arrays
-    from itnas.models import build_network
-
-    rows, rate = result["replicas"], result["learning_rate"]
-    own = [number for number, row in enumerate(rows) if row["learning_rate"] == rate and row["died"] is None]
-    best = max(own, key=lambda number: rows[number]["score"])
-    networks = {}
-    for number in own if job.test else [best]:
-        network = build_network(training.recipe.genome, training.recipe.task)
-        network.load_state_dict(training.population.stack.state_of(number))
-        networks[number] = network.eval()
-    task = training.recipe.task
-    with torch.random.fork_rng(devices=[]):
-        found = explain_replicas(networks, task, copies=job.copies)
-        own_layers = found[list(networks).index(best)].layers
-        described, replaced = describe_examined(networks[best], task, max(found[0].lengths), own_layers)
-    judged = [layer for each in found for layer in each.layers]
-    layers = [layer.to_dict() | {"untrained": list(layer.untrained)} for layer in judged]
-    heads = [head.to_dict() | {"untrained": []} for layer in judged for head in layer.heads]
-    whole = {replica: fidelity.value for each in found for replica, fidelity in each.whole.items()}
-    told = [row | {"whole": whole.get(row["replica"]), "length": max(found[0].lengths)} for row in layers + heads]
-    return told, packed_arrays({best: described}, judged, {best: replaced})

@@ -38,6 +38,7 @@ LARGEST = 1e30  # number that means something
 AXES = {
     "shown": "n", "examples": "EHnn", "averaged": "Hnn", "profile_mean": "Hc", "profile_sd": "Hc", "singular": "Hn",
     "frequencies": "f", "cuts": "t", "rank_profile": "Ht",
+    "history": "THc", "history_steps": "T", "history_offsets": "c",
 }  # fmt: skip
 # What zipfile, zlib, NumPy's headers and JSON raise. RuntimeError: encrypted, or nested too deep.
 DAMAGED = (

@@ -5,6 +5,7 @@ from itnas.behaviour.describe.describe import describe
 from itnas.behaviour.describe.description import Description, Measure
 from itnas.behaviour.describe.network import describe_examined, describe_network
 from itnas.behaviour.describe.replaced import Replaced, replaced_kernels
+from itnas.behaviour.describe.watched import profiles
 
 __all__ = [
     "Description",
@@ -14,5 +15,6 @@ __all__ = [
     "describe_examined",
     "describe_network",
     "packed_arrays",
+    "profiles",
     "replaced_kernels",
 ]

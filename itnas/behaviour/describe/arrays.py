@@ -24,20 +24,23 @@ def packed_arrays(
     described: Mapping[int, Sequence[Description]],
     verdicts: Sequence[LayerVerdict] = (),
     replaced: Mapping[int, Sequence[Mapping[str, Replaced]]] | None = None,
+    history: Mapping[int, Sequence[Mapping[str, NDArray[Any]]]] | None = None,
 ) -> bytes:
     """.npz: arrays named `replica.layer.name`, and the numbers as JSON under `about`.
 
     Of `verdicts` there are fidelities by budget under `curves`, and budgets needed by length under `states`, both JSON
     by `replica.layer`. `replaced`, parallel to `described`, makes arrays `replica.layer.replaced.family`: half
-    precision, divided by the `scale` that `about` tells of them.
+    precision, divided by the `scale` that `about` tells of them. `history`, parallel too, has arrays to be kept as
+    they are.
     """
     arrays: dict[str, Any] = {}
     about: dict[str, Any] = {}
     for replica, layers in described.items():
         stand_ins = (replaced or {}).get(replica, [{}] * len(layers))
-        for number, (layer, families) in enumerate(zip(layers, stand_ins, strict=True)):
+        before = (history or {}).get(replica, [{}] * len(layers))
+        for number, (layer, families, past) in enumerate(zip(layers, stand_ins, before, strict=True)):
             key = f"{replica}.{number}"
-            own: dict[str, Any] = dict(layer.arrays())
+            own: dict[str, Any] = layer.arrays() | dict(past)
             if "averaged" in own:
                 own["singular"] = np.linalg.svd(np.nan_to_num(own["averaged"]), compute_uv=False)
             told = {}

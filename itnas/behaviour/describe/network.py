@@ -24,7 +24,7 @@ SAMPLES = 32
 def describe_network(network: nn.Module, task: Task, length: int) -> list[Description]:
     """One description per layer and call, in the order of calls; the network is left in evaluation mode."""
     with torch.no_grad():
-        return [describe(scene) for scene in _scenes(network, task, length).values()]
+        return [describe(scene) for scene in scenes(network, task, length).values()]
 
 
 def describe_examined(
@@ -33,21 +33,21 @@ def describe_examined(
     """The layers that there are verdicts on, in their order, each with its replaced kernels by family."""
     described, replaced = [], []
     with torch.no_grad():
-        scenes = _scenes(network, task, length)
+        there = scenes(network, task, length)
         for verdict in verdicts:
-            if verdict.name not in scenes:
+            if verdict.name not in there:
                 raise ValueError(f"layer {verdict.name} is not called on the samples that are described")
-            scene = scenes[verdict.name]
+            scene = there[verdict.name]
             found = describe(scene)
             described.append(found)
             replaced.append(replaced_kernels(scene, found.shown, verdict.main.curves, MOST // len(verdicts)))
     return described, replaced
 
 
-def _scenes(network: nn.Module, task: Task, length: int) -> dict[str, Scene]:
+def scenes(network: nn.Module, task: Task, length: int, samples: int = SAMPLES) -> dict[str, Scene]:
     """What each site was given, by its name, in the order of calls."""
     network.eval()
-    batch = Source(task).show(length, SAMPLES, SAMPLES).judged
+    batch = Source(task).show(length, samples, samples).judged
     with torch.no_grad():
         heard = listen(network, lambda: network(batch.inputs.clone(), batch.domain), refused={})
     return {str(each.site): Scene(each.subject, _with_place(network, each.inputs)) for each in heard}

@@ -101,9 +101,10 @@ def draw(info: Replaced) -> go.Figure:
         traces.append({"type": "heatmap", "z": kernel, "x": info.points, "y": info.points, "xaxis": f"x{place}",
                        "yaxis": f"y{place}", "coloraxis": "coloraxis", "hovertemplate": HOVER})  # fmt: skip
         axes[f"xaxis{place}"] = AXIS | {"domain": [start, start + width], "anchor": f"y{place}", "tickfont": SMALL}
+        axes[f"xaxis{place}"] |= {} if number == 0 else {"matches": "x"}
         # Zooming into one picture zooms into all of them.
-        axes[f"yaxis{place}"] = AXIS | UPWARD | {"anchor": f"x{place}", "scaleanchor": f"x{place}"} | (
-            {"autorange": "reversed"} if number == 0 else {"matches": "y", "showticklabels": False}
+        axes[f"yaxis{place}"] = AXIS | UPWARD | {"anchor": f"x{place}"} | (
+            {"autorange": "reversed", "scaleanchor": "x"} if number == 0 else {"matches": "y", "showticklabels": False}
         )  # fmt: skip
         notes.append({"text": title, "x": start + width / 2, "y": 1, "xref": "paper", "yref": "paper",
                       "xanchor": "center", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}})  # fmt: skip
