@@ -10,10 +10,12 @@ import typer
 
 from itnas.cli.findings_view import print_findings
 from itnas.cli.listing import plain_console
+from itnas.signals import stop_request
 
 if TYPE_CHECKING:
     from itnas.search.settings import SweepSettings
     from itnas.search.sweep import Means, Sweep
+    from itnas.signals import StopRequest
     from itnas.space import Space
 
 Engine = Annotated[str, typer.Option("--engine", metavar="<name>", help="ray, or inline: one trial after another.")]
@@ -141,8 +143,9 @@ def search(
         _estimate(found, settings, means, as_json=as_json)
         return
     folder = default_folder(found, settings) if run is None else run
-    with Sweep.create(folder, found, settings) as sweep:
-        _drive(sweep, means, as_json=as_json, quiet=quiet)
+    # From the first moment at which others can see the run, they can also stop it.
+    with stop_request() as stop, Sweep.create(folder, found, settings) as sweep:
+        _drive(sweep, means, stop, as_json=as_json, quiet=quiet)
 
 
 def resume(
@@ -169,7 +172,7 @@ def resume(
     from itnas.search.sweep import Means, Sweep
 
     means = Means(engine=engine, address=address, slots=slots, hours=hours, ray_logs=ray_logs, tensorboard=tensorboard)
-    with Sweep.open(run) as sweep:
+    with stop_request() as stop, Sweep.open(run) as sweep:
         given = {
             "trials": trials,
             "tasks": None if tasks is None else [*sweep.settings.tasks, *tasks],
@@ -180,22 +183,21 @@ def resume(
             "timeout": timeout,
         }
         sweep.extend(**{name: value for name, value in given.items() if value is not None})
-        _drive(sweep, means, as_json=as_json, quiet=quiet)
+        _drive(sweep, means, stop, as_json=as_json, quiet=quiet)
 
 
 def _names(text: str) -> list[str]:
     return [] if text in ("none", "") else [part.strip() for part in text.split(",")]
 
 
-def _drive(sweep: Sweep, means: Means, *, as_json: bool, quiet: bool) -> None:
+def _drive(sweep: Sweep, means: Means, stop: StopRequest, *, as_json: bool, quiet: bool) -> None:
     """Run it, say what came of it, and end as the contract has it: 0, 3 without a success, 130 interrupted."""
     from itnas.cli.sweep_view import sweep_progress
     from itnas.run import Run
-    from itnas.signals import stop_request
     from itnas.store import RunReader
 
     reader = RunReader(sweep.folder)
-    with stop_request() as stop, sweep_progress(reader, quiet=quiet) as on_change:
+    with sweep_progress(reader, quiet=quiet) as on_change:
         state = sweep.run(means, stop=stop, on_change=on_change)
     run = Run(sweep.folder)
     if state == "interrupted":

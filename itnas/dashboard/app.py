@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,27 +56,37 @@ class _Dash(Dash):
         return f'<script id="_dash-renderer" src="{self.get_asset_url("start.js")}"></script>'
 
 
+@contextmanager
+def _no_settings_of_dash() -> Iterator[None]:
+    """Nothing is left to the environment: Dash would take what it is not given from there, or refuse to start."""
+    own = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("DASH_")}
+    try:
+        yield
+    finally:
+        os.environ.update(own)
+
+
 def make_app(views: Mapping[str, RunView], access: Access) -> Dash:
     """`views`: runs by the names that addresses know them by."""
-    # Nothing is left to the environment: Dash would take what is not given from there.
-    app = _Dash(
-        "itnas.dashboard",
-        title="itnas",
-        update_title="",
-        assets_ignore=r"start\.js",
-        assets_external_path="",
-        compress=False,
-        eager_loading=True,
-        enable_mcp=False,
-        mcp_path="_mcp",
-        health_endpoint=None,
-        requests_pathname_prefix="/",
-        routes_pathname_prefix="/",
-        serve_locally=True,
-        suppress_callback_exceptions=True,
-        use_pages=False,
-        add_log_handler=False,
-    )
+    with _no_settings_of_dash():
+        app = _Dash(
+            "itnas.dashboard",
+            title="itnas",
+            update_title="",
+            assets_ignore=r"start\.js",
+            assets_external_path="",
+            compress=False,
+            eager_loading=True,
+            enable_mcp=False,
+            mcp_path="_mcp",
+            health_endpoint=None,
+            requests_pathname_prefix="/",
+            routes_pathname_prefix="/",
+            serve_locally=True,
+            suppress_callback_exceptions=True,
+            use_pages=False,
+            add_log_handler=False,
+        )
     guard(app.server, access)
     app.layout = lambda: _layout(views)
     _navigation(app, views)
@@ -190,9 +202,9 @@ def _navigation(app: Dash, views: Mapping[str, RunView]) -> None:
         State("shown", "data"),
         prevent_initial_call="initial_duplicate",
     )
-    def show(path: str | None, query: str | None, shown: Any) -> Any:
+    def show(path: Any, query: Any, shown: Any) -> Any:
         """Another page, unless it is there already."""
-        page, choices = place_of(path or "", query or "")
+        page, choices = place_of(*(each if isinstance(each, str) else "" for each in (path, query)))
         if shown == [f"/{page}", choices.to_dict()]:
             return no_update, no_update, no_update, no_update
         found = body(views, page, choices)
@@ -232,6 +244,8 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
         prevent_initial_call=True,
     )
     def draw(_version: Any, given: Any, seen: Any, own: Any) -> Any:
+        if own["name"] not in PANELS:
+            return no_update, no_update, no_update
         choices = Choices(given)
         view, found = view_of(views, choices), PANELS[own["name"]]
         wanted = found.print(view, choices)
@@ -250,6 +264,8 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
         prevent_initial_call=True,
     )
     def tell(_version: Any, given: Any, told: Any, own: Any) -> Any:
+        if own["name"] not in BLOCKS:
+            return no_update, no_update
         choices = Choices(given)
         view, found = view_of(views, choices), BLOCKS[own["name"]]
         wanted = found.print(view, choices)

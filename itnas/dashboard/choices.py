@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -10,7 +11,16 @@ from urllib.parse import parse_qsl, urlencode
 WORDS = (
     "run", "task", "trial", "layer", "head", "sample", "gene", "cost", "limit", "family", "compare", "only", "columns",
 )  # fmt: skip
-LONGEST = 2_000
+LONGEST = 300
+LONGEST_QUERY = 16_000
+
+
+def handle(name: str) -> str:
+    """What an address, and a list to choose from, call a name: a very long one by its beginning and a sum."""
+    if len(name) <= LONGEST:
+        return name
+    told = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{name[: LONGEST - 17]}…{told}"
 
 
 class Choices(Mapping[str, str]):
@@ -23,7 +33,7 @@ class Choices(Mapping[str, str]):
     @classmethod
     def of(cls, query: str) -> Choices:
         """From the part of an address behind the question mark."""
-        return cls(dict(parse_qsl(query.removeprefix("?")[: 8 * LONGEST])))
+        return cls(dict(parse_qsl(query.removeprefix("?")[:LONGEST_QUERY])))
 
     def __getitem__(self, word: str) -> str:
         if word not in WORDS:
@@ -57,4 +67,4 @@ class Choices(Mapping[str, str]):
 
 def _text(value: Any) -> str:
     """Halves of letters, which JSON may hold, have no place in an address."""
-    return str(value)[:LONGEST].encode("utf-8", "replace").decode()
+    return handle(str(value).encode("utf-8", "replace").decode())

@@ -36,7 +36,7 @@ STATES = ("complete", "pruned", "failed", "running", "infeasible")
 TEXTS = ("whose", "state", "genome", "worker", "reason")
 # Name: (header, width, digits; None: a text).
 COLUMNS: dict[str, tuple[str, int, int | None]] = {
-    "number": ("trial", 90, 0),
+    "number": ("trial", 110, 0),
     "whose": ("whose", 130, None),
     "state": ("state", 110, None),
     "score": ("score", 100, 4),
@@ -45,10 +45,10 @@ COLUMNS: dict[str, tuple[str, int, int | None]] = {
     "parameters": ("parameters", 120, 0),
     "flops": ("flops per token", 130, 0),
     "seconds": ("seconds", 100, 1),
-    "rung": ("rung", 80, 0),
+    "rung": ("rung", 100, 0),
     "attempt": ("attempt", 90, 0),
     "learning_rate": ("learning rate", 110, 4),
-    "genome": ("genome", 120, None),
+    "genome": ("genome", 170, None),
     "worker": ("worker", 130, None),
     "reason": ("reason", 300, None),
 }
@@ -80,7 +80,7 @@ def grid(choices: Choices) -> dag.AgGrid:
             "floatingFiltersHeight": 34,
             "animateRows": False,
             "suppressFieldDotNotation": True,
-            "theme": {"function": "itnasTheme(theme)"},
+            "theme": {"function": "itnasTheme(themeQuartz)"},
         },
         className="grid",
         style={"height": "min(70vh, 720px)", "width": "100%"},
@@ -101,7 +101,7 @@ def _column(name: str, shown: bool) -> dict[str, Any]:
     if not text:
         found |= {"type": "rightAligned", "valueFormatter": {"function": f"itnasNumber(params.value, {digits})"}}
     if name == "number":
-        found |= {"pinned": "left", "cellClass": "link"}
+        found |= {"pinned": "left", "cellClass": ["link", "ag-right-aligned-cell"]}
     return found
 
 
@@ -114,7 +114,7 @@ def chosen(view: RunView, choices: Choices, selection: Sequence[int]) -> pd.Data
     elif only == "selected":
         own = own[own["number"].isin(list(selection))]
     elif only == "front":
-        rows: Any = own[own["score"].notna() & own["cost"].notna()].to_dict("records")
+        rows: Any = own.to_dict("records")
         front = {row["number"] for row in pareto_front(rows)}
         own = own[own["number"].isin(front)]
     elif only == "best":

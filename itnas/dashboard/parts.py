@@ -9,7 +9,8 @@ from typing import Any
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from itnas.dashboard.choices import Choices
+from itnas.dashboard.choices import Choices, handle
+from itnas.figures.text import shortened
 
 Part = Component | str
 HEIGHT = 320
@@ -43,10 +44,15 @@ def block(name: str, title: str | None = None, *, wide: bool = False) -> Compone
 
 
 def control(name: str, label: str, options: Sequence[tuple[str, str]], value: str) -> Component:
-    """A list to choose from: (value, what is shown)."""
-    found = [{"value": each, "label": shown} for each, shown in options]
+    """A list to choose from: (value, what is shown). Dash looks for every part of every text: long ones would keep a
+    browser busy for seconds."""
+    found = [{"value": handle(each), "label": shortened(shown, 60)} for each, shown in options]
     picker = dcc.Dropdown(
-        found, value=value or None, id={"kind": "control", "name": name}, clearable=False, searchable=len(found) > 8
+        found,
+        value=handle(value) or None,
+        id={"kind": "control", "name": name},
+        clearable=False,
+        searchable=len(found) > 8,
     )
     return html.Div([html.Label(label), picker], className="control")
 

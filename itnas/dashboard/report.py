@@ -20,6 +20,7 @@ from itnas.dashboard.markup import element, elements
 from itnas.dashboard.pages import PAGES
 from itnas.dashboard.parts import Part, number, table
 from itnas.dashboard.view import RunView
+from itnas.store import RunError
 
 MOST_BYTES = 8_000_000
 MOST_TASKS = 24  # that have sections of their own
@@ -106,10 +107,17 @@ def _sections(view: RunView) -> Iterator[Section]:
         yield Section(f"search-{place}", f"Search: {task}", "search", own)
         best = view.best_trial(task)
         if best is not None:
-            if view.kernels(best) is not None:
+            if _has_kernels(view, best):
                 yield Section(f"kernels-{best}", f"Kernels: trial {best}", "kernels", own.but(trial=best))
             yield Section(f"trial-{best}", f"Trial {best}", "trial", own.but(trial=best))
         yield Section(f"trials-{place}", f"Trials: {task}", "trials", own)
+
+
+def _has_kernels(view: RunView, trial: int) -> bool:
+    try:
+        return view.kernels(trial) is not None
+    except RunError:
+        return False
 
 
 def _drawn(section: Section, view: RunView, anchors: set[str]) -> Element:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import gzip
 import hmac
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import BadRequest, Forbidden, MethodNotAllowed
@@ -22,6 +22,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COOKIE = "itnas_token"
 CALLBACK = "/_dash-update-component"
 MOST_BODY = 8 * 2**20
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{0,5})?")
 COMPRESSED = ("text/", "application/javascript", "application/json")
 HEADERS = {
     # plotly and the grid put styles into the page; nothing puts scripts there.
@@ -66,9 +67,9 @@ def guard(server: Flask, access: Access) -> None:
         if request.method not in (("POST",) if request.path == CALLBACK else ("GET", "HEAD")):
             raise MethodNotAllowed(("GET", "HEAD"), "there is nothing to be changed here")
         origin = request.headers.get("Origin")
-        if origin is not None and _name(urlsplit(origin).netloc) not in allowed:
+        if origin is not None and _name(origin.partition("://")[2]) not in allowed:
             raise Forbidden("other sites may not ask")
-        if request.path == CALLBACK and not isinstance(request.get_json(silent=True), dict):
+        if request.path == CALLBACK and not _asks():
             raise BadRequest("this is no question that a page would ask")
         return None if access.token is None else _admitted(access.token)
 
@@ -81,11 +82,17 @@ def guard(server: Flask, access: Access) -> None:
 
 
 def _name(host: str) -> str:
-    """A host without its port."""
+    """A host without its port; empty for what is no host."""
+    found = HOST.fullmatch(host)
+    return "" if found is None else found[1].strip("[]").lower()
+
+
+def _asks() -> bool:
+    """Whether the body is a table, as questions of pages are."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""
+        return isinstance(request.get_json(silent=True), dict)
+    except RecursionError:  # lists within lists
+        return False
 
 
 def _admitted(token: str) -> Answer | None:

@@ -58,9 +58,10 @@ def listen(views: Mapping[str, RunView], host: str, port: int | None, access: Ac
 def _bound(host: str, port: int | None, make: Callable[[int], BaseWSGIServer]) -> BaseWSGIServer:
     ports = [port] if port is not None else [*range(PORT, PORT + TRIES), 0]
     for each in ports:
-        if each and not _free(host, each):
-            continue
-        return make(each)
+        if _free(host, each):
+            return make(each)
+    if not port:
+        raise ValueError(f"{host} is no address of this machine: name one with --host, or leave it out")
     raise ValueError(f"port {port} of {host} is taken, or may not be used: name another with --port, or leave it out")
 
 

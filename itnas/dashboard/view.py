@@ -7,11 +7,11 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from itnas.dashboard.choices import Choices
+from itnas.dashboard.choices import Choices, handle
+from itnas.dashboard.verdicts import checked
 from itnas.findings import findings
 from itnas.genome import Genome
 from itnas.rungs import UNSTOPPED, rung_correlations
@@ -46,10 +46,15 @@ class RunView:
     def version(self) -> int:
         return self.follower.version
 
-    @cached_property
+    @property
     def settings(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.reader.sweep()["settings"]
-        return found
+        """Extending a run changes them."""
+
+        def make() -> dict[str, Any]:
+            found: dict[str, Any] = self.reader.sweep()["settings"]
+            return found
+
+        return self._once("settings", make)
 
     @property
     def tasks(self) -> list[str]:
@@ -57,7 +62,7 @@ class RunView:
 
         def make() -> list[str]:
             try:
-                self._tasks = self.reader.sweep()["settings"]["tasks"]
+                self._tasks = self.settings["tasks"]
             except (RunError, OSError):
                 if not self._tasks:
                     raise
@@ -67,9 +72,7 @@ class RunView:
 
     def task(self, choices: Choices) -> str:
         """The task that was chosen, else that of the trial that was, else the first."""
-        if choices["task"] in self.tasks:
-            return choices["task"]
-        return self.tasks[0]
+        return next((task for task in self.tasks if handle(task) == choices["task"]), self.tasks[0])
 
     def _once(self, key: Any, make: Callable[[], Found]) -> Found:
         """What was found out since the run last changed is not found out again."""
@@ -120,10 +123,11 @@ class RunView:
 
         def make() -> list[dict[str, Any]]:
             rows = self.reader.layers("confirm")
-            known = {row["task"] for row in rows}
-            if known < set(self.tasks):
+            # Specialists are confirmed too, but no finding rests on them.
+            known = {row["task"] for row in rows if row["origin"] != "specialist"}
+            if not known >= set(self.tasks):
                 rows += [row for row in self.reader.layers("search") if row["task"] not in known]
-            return rows
+            return checked(rows, self.reader.path)
 
         return self._once("examined", make)
 
@@ -179,7 +183,7 @@ class RunView:
 
     def layers_of(self, trial: int) -> list[dict[str, Any]]:
         """Verdicts on a trial's networks, confirmed ones first."""
-        return self._once(("layers of", trial), lambda: self.reader.layers(trial=trial))
+        return self._once(("layers of", trial), lambda: checked(self.reader.layers(trial=trial), self.reader.path))
 
     def kernels(self, trial: int) -> KernelFile | None:
         """The stored kernels of a trial; None where none were kept."""
@@ -223,8 +227,9 @@ class RunView:
         """The gene that was chosen, else the one that matters most."""
         task = self.task(choices)
         names = [str(name) for name in self.genes(task).columns]
-        if choices["gene"] in names:
-            return choices["gene"]
+        chosen = next((name for name in names if handle(name) == choices["gene"]), None)
+        if chosen is not None:
+            return chosen
         ranked = self.importance(task)
         return str(ranked["gene"].iloc[0]) if len(ranked) else next(iter(names), None)
 

@@ -49,11 +49,11 @@ def prepare(findings: pd.DataFrame, layers: pd.DataFrame) -> Emergence:
     known = findings[findings["family"].notna()]
     tasks = list(dict.fromkeys(known["task"]))
     remark = f"the first {MOST_TASKS} of {len(tasks)} tasks" if len(tasks) > MOST_TASKS else ""
-    cells = []
+    cells, medians = list[Cell](), _medians(layers)
     for (task, layer), own in known.groupby(["task", "layer"], sort=False, dropna=False):
         place = _number(layer)
         number = None if place is None else int(place)
-        cells += [_cell(str(task), number, row, layers) for row in _foremost(own)]
+        cells += [_cell(str(task), number, row, medians) for row in _foremost(own)]
     shown = tasks[:MOST_TASKS]
     columns = sorted({cell.layer for cell in cells if cell.layer is not None})
     there = [None] if any(cell.layer is None for cell in cells) else []
@@ -66,7 +66,7 @@ def _foremost(rows: pd.DataFrame) -> list[Any]:
     return [row for _, row in ranked.iterrows()]
 
 
-def _cell(task: str, layer: int | None, row: Any, layers: pd.DataFrame) -> Cell:
+def _cell(task: str, layer: int | None, row: Any, medians: dict[tuple[str, int | None, str], float]) -> Cell:
     return Cell(
         task=task,
         layer=layer,
@@ -77,18 +77,26 @@ def _cell(task: str, layer: int | None, row: Any, layers: pd.DataFrame) -> Cell:
         emerged=float(row["emerged"]),
         null=_number(row["null"]),
         networks=int(row["networks"]),
-        fidelity=_fidelity(layers, task, layer, str(row["family"])),
+        fidelity=_number(medians.get((task, layer, str(row["family"])))),
     )
 
 
-def _fidelity(layers: pd.DataFrame, task: str, layer: int | None, family: str) -> float | None:
-    column = f"fidelity_{family}"
-    if layers.empty or column not in layers:
-        return None
-    own = layers[(layers["task"] == task) & (layers["family"] == family)]
-    if layer is not None:
-        own = own[own["layer"] == layer]
-    return _number(own[column].median()) if len(own) else None
+def _medians(layers: pd.DataFrame) -> dict[tuple[str, int | None, str], float]:
+    """The median fidelity of each family where layers became it, by task and layer, and by task."""
+    found: dict[tuple[str, int | None, str], float] = {}
+    if layers.empty:
+        return found
+    for family, own in layers.groupby("family"):
+        column = f"fidelity_{family}"
+        if column not in own:
+            continue
+        values = own.assign(value=own[column].astype(float))
+        for task, value in values.groupby("task")["value"].median().items():
+            found[str(task), None, str(family)] = float(value)
+        by_layer = values.groupby(["task", "layer"])["value"].median()
+        for (task, layer), value in zip(by_layer.index.tolist(), by_layer.tolist(), strict=True):
+            found[str(task), int(layer), str(family)] = float(value)
+    return found
 
 
 def _number(value: Any) -> float | None:

@@ -7,7 +7,6 @@ them. No connection is kept: one that stays open would keep the driver from clos
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterable
@@ -89,7 +88,8 @@ class Follower:
             if trial is not None:
                 touched.add(trial)
                 if kind == "ask":
-                    self._genes[trial] = json.loads(data).get("parameters") or {}
+                    asked_for = self.reader.table(data).get("parameters")
+                    self._genes[trial] = asked_for if isinstance(asked_for, dict) else {}
         for row in _of(connection, f"SELECT {', '.join(TRIAL_COLUMNS)} FROM trials WHERE number", touched):
             self._rows[row[0]] = row
         asked = connection.execute("SELECT * FROM confirmations ORDER BY trial")

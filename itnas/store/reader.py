@@ -69,7 +69,7 @@ class RunReader:
             phase,
             trial,
         )
-        return [row | self._parsed(row.pop("data")) for row in found]
+        return [row | self.table(row.pop("data")) for row in found]
 
     def replicas(self, *, origins: tuple[str, ...] = (), trial: int | None = None) -> list[dict[str, Any]]:
         """One row per replica: of all trials, of those of some origins, or of one."""
@@ -93,6 +93,13 @@ class RunReader:
         """The log in its order, from behind the entry `after`."""
         for row in self.rows("SELECT * FROM events WHERE id > ? ORDER BY id", after):
             yield row | {"data": self._parsed(row["data"])}
+
+    def table(self, text: Any) -> dict[str, Any]:
+        """A table that was written as JSON."""
+        found = self._parsed(text)
+        if not isinstance(found, dict):
+            raise RunError(f"{self.path} is damaged (it holds no table where one was written): restore it from a copy")
+        return found
 
     def _parsed(self, text: Any) -> Any:
         """What was written as JSON. SQLite tells of damaged pages, but not of one that has come to another's place."""

@@ -74,11 +74,26 @@
     const api = grid();
     if (!api) return;
     const wanted = new Set(selection);
+    const changed = { true: [], false: [] };
     api.forEachNode((node) => {
-      if (node.data && node.isSelected() !== wanted.has(node.data.number)) {
-        node.setSelected(wanted.has(node.data.number), false, "api");
-      }
+      const ticked = wanted.has(node.data?.number);
+      if (node.data && node.isSelected() !== ticked) changed[ticked].push(node);
     });
+    // At once: half of them would be taken for a choice of the user's.
+    if (changed.true.length) api.setNodesSelected({ nodes: changed.true, newValue: true, source: "api" });
+    if (changed.false.length) api.setNodesSelected({ nodes: changed.false, newValue: false, source: "api" });
+  }
+
+  // Rows that arrive later, on the first look or while scrolling, are ticked when they do.
+  let heard = null;
+
+  function listenToGrid() {
+    const api = document.getElementById("grid") ? grid() : undefined;
+    if (!api || api === heard) return;
+    heard = api;
+    focused = -1;
+    api.addEventListener("modelUpdated", tickRows);
+    tickRows();
   }
 
   let focused = -1;
@@ -98,6 +113,15 @@
   }
 
   // ---- selections: figures draw them in a trace of their own, so that thousands of points stay as they are
+
+  // Plotly writes zooms into the figure that Dash gave it. Dash draws that figure anew after each of them, and plotly
+  // then takes them for the figure's own, which the next one ends: it gets a copy to write into.
+  const react = Plotly.react;
+  Plotly.react = (plot, figure, ...others) => {
+    const layout = figure.layout && structuredClone(figure.layout);
+    const data = figure.data?.map((trace) => (trace.meta === "selected" ? trace : { ...trace }));
+    return react(plot, { ...figure, data, layout }, ...others);
+  };
 
   const reworking = new WeakSet();
 
@@ -136,12 +160,18 @@
   function watch(plot) {
     if (plot.dataset.watched) return;
     plot.dataset.watched = "1";
-    plot.on("plotly_afterplot", () => markPlot(plot));
+    const looked = () => {
+      plot.closest(".card")?.toggleAttribute("data-nothing", !plot.data?.length);
+      markPlot(plot);
+    };
+    looked();
+    plot.on("plotly_afterplot", looked);
     plot.on("plotly_deselect", () => dash().set_props("selection", { data: [] }));
   }
 
   new MutationObserver(() => {
     document.querySelectorAll(".js-plotly-plot").forEach((plot) => plot.on && watch(plot));
+    listenToGrid();
   }).observe(document, { childList: true, subtree: true });
 
   // ---- what Dash calls

@@ -13,6 +13,8 @@ from itnas.dashboard.parts import block as block_place
 from itnas.dashboard.view import RunView
 from itnas.figures.emergence import height as emergence_height
 
+TRIANGLE = 440  # pixels; the map beside it is no lower
+
 
 def overview(view: RunView, _choices: Choices) -> list[Part]:
     return [
@@ -20,14 +22,14 @@ def overview(view: RunView, _choices: Choices) -> list[Part]:
         place(
             "emergence",
             "What emerged",
-            height=emergence_height(len(view.tasks)),
+            height=max(emergence_height(len(view.tasks)), TRIANGLE),
             note="The family that most networks' layers became; the larger the square, the more of them. Hollow: "
             "untrained copies show it too, so training did not make it.",
         ),
         place(
             "triangle",
             "Convolution, attention, recurrence",
-            height=440,
+            height=TRIANGLE,
             note="Each examined layer stands nearest to what can stand in for it. Fidelities, scaled to add up to 1.",
         ),
         block_place("tasks", "Tasks", wide=True),

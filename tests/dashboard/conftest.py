@@ -1,0 +1,40 @@
+"""One browser for all tests of pages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.dashboard.browsing import Site, Tab, planted, tab
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+# Not longer than these tests: while it runs, nothing else can run an event loop in this thread.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An ordinary run."""
+    with Site(planted(tmp_path_factory.mktemp("runs"), "ordinary")) as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Browser, site: Site) -> Iterator[Tab]:
+    """A tab of the ordinary run, in which nothing may go wrong."""
+    with tab(browser, site) as found:
+        yield found
+        found.check()

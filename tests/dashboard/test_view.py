@@ -1,0 +1,202 @@
+"""Every figure and every block of every odd run, whatever was chosen: something is shown, and names are only names."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from itnas.dashboard.app import body
+from itnas.dashboard.blocks import BLOCKS
+from itnas.dashboard.choices import WORDS, Choices
+from itnas.dashboard.pages import PAGES
+from itnas.dashboard.panels import PANELS
+from itnas.dashboard.view import RunView
+from itnas.run import Run
+from itnas.store import RunError
+from tests.dashboard import runs
+from tests.dashboard.planting import planting
+
+MOST_FIGURE = 2 * 10**6
+NONSENSE = ("nonsense", "999999999", "-1", "0,1,2,3,4,5,6,7", "<img src=x onerror=alert(1)>", "../../etc", "\x00")
+MARKUP = ("<img", "<script", "</script", "<a ")
+Views = dict[str, RunView]
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory) -> Views:
+    place = tmp_path_factory.mktemp("view")
+    for name, make in runs.ODD.items():
+        make(place / name)
+    return {name: RunView(name, place / name) for name in runs.ODD}
+
+
+def texts(part: Any) -> Iterator[str]:
+    """All that stands in a part of a page."""
+    if isinstance(part, (list, tuple)):
+        for each in part:
+            yield from texts(each)
+    elif hasattr(part, "to_plotly_json"):
+        yield from texts(getattr(part, "children", None))
+    elif part is not None:
+        yield str(part)
+
+
+def strings(told: Any) -> Iterator[str]:
+    """Every text within a figure."""
+    if isinstance(told, dict):
+        for each in told.values():
+            yield from strings(each)
+    elif isinstance(told, (list, tuple, np.ndarray)):
+        for each in told:
+            yield from strings(each)
+    elif isinstance(told, str):
+        yield told
+
+
+def check_figure(figure: Any) -> None:
+    content = figure.to_json()
+    assert len(content) < MOST_FIGURE
+    told = json.loads(content)
+    assert told["data"] or told["layout"].get("annotations"), "nothing is drawn, and nothing said"
+    found = [text for text in strings(told) if any(mark in text.lower() for mark in MARKUP)]
+    assert not found
+
+
+def check_block(found: list[Any]) -> None:
+    assert "".join(texts(found)).strip(), "nothing is said"
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+@pytest.mark.parametrize("name", list(runs.ODD))
+def test_pages_of_every_run(views: Views, name: str, page: str) -> None:
+    """Whole pages: with their menus, each place filled and each figure drawn."""
+    header, main = body({name: views[name]}, page, Choices())
+    assert "itnas" in "".join(texts(header))
+    places = [part for part in main._traverse() if isinstance(getattr(part, "id", None), dict)]
+    shown = [part for part in places if part.id["kind"] in ("figure", "block")]
+    assert shown
+    for part in shown:
+        if part.id["kind"] == "figure":
+            check_figure(part.figure)
+        else:
+            check_block(part.children)
+
+
+def test_every_figure_and_block_stands_on_a_page(views: Views) -> None:
+    own = [
+        part.id
+        for page in PAGES
+        for part in body(views, page, Choices())[1]._traverse()
+        if isinstance(getattr(part, "id", None), dict)
+    ]
+    assert {each["name"] for each in own if each["kind"] == "figure"} == set(PANELS)
+    assert {each["name"] for each in own if each["kind"] == "block"} == set(BLOCKS)
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+@pytest.mark.parametrize("name", ["ordinary", "empty", "without_arrays", "torn_arrays", "hostile"])
+def test_nonsense_is_no_choice(views: Views, name: str, value: str) -> None:
+    if name != "ordinary" and value not in NONSENSE[:2]:
+        return
+    choices = Choices(dict.fromkeys(WORDS, value))
+    for _, panel in PANELS.items():
+        check_figure(panel.drawn(views[name], choices).figure)
+    for _, block in BLOCKS.items():
+        check_block(block.told(views[name], choices))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_nonsense_among_what_is_there(views: Views, word: str) -> None:
+    chosen = Choices({"task": "recall", "trial": 55, "layer": 1, "head": 1, "sample": 1, "compare": "30,55"})
+    for _, panel in PANELS.items():
+        if word in panel.needs:
+            check_figure(panel.drawn(views["ordinary"], chosen.but(**{word: "999999999"})).figure)
+    for _, block in BLOCKS.items():
+        if word in block.needs:
+            check_block(block.told(views["ordinary"], chosen.but(**{word: "999999999"})))
+
+
+@pytest.mark.parametrize("name", list(runs.ODD))
+def test_trials_that_are_chosen_are_shown(views: Views, name: str) -> None:
+    """Every trial, on the pages that show one."""
+    view = views[name]
+    for number in view.trials()["number"].tolist()[:9]:
+        choices = Choices({"trial": number, "compare": f"{number},0"})
+        for _, block in BLOCKS.items():
+            if {"trial", "compare"} & {*block.needs}:
+                check_block(block.told(view, choices))
+        check_figure(PANELS["curves"].drawn(view, choices).figure)
+
+
+def test_what_depends_on_a_choice_says_so(views: Views) -> None:
+    """What is renewed only when `needs` change must not change with anything else."""
+    view = views["ordinary"]
+    other = {"task": "recall", "trial": "1", "layer": "1", "head": "1", "sample": "1", "cost": "flops",
+             "limit": "shared", "family": "recurrence", "compare": "0,1", "gene": "rank", "only": "best"}  # fmt: skip
+    for name, panel in PANELS.items():
+        foreign = Choices({word: value for word, value in other.items() if word not in panel.needs})
+        plain, changed = (panel.drawn(view, choices).figure.to_json() for choices in (Choices(), foreign))
+        assert plain == changed, name
+    for name, block in BLOCKS.items():
+        foreign = Choices({word: value for word, value in other.items() if word not in block.needs})
+        plain, changed = ("".join(texts(block.told(view, choices))) for choices in (Choices(), foreign))
+        assert plain == changed, name
+
+
+def test_the_tables_of_an_ordinary_run(views: Views) -> None:
+    view = views["ordinary"]
+    assert len(view.trials()) == 90
+    assert view.tasks == ["local-pattern", "recall", "flip-flop"]
+    assert all(len(view.trials(task)) == 30 for task in view.tasks)
+    genes = view.genes("recall")
+    assert set(genes.index) == set(view.trials("recall").query("origin != 'specialist'")["number"])
+    assert (genes["hidden"].isna() == genes["rank"].notna()).all()
+    families = {row["task"]: row["family"] for row in reversed(view.finding_rows()) if row["layer"] is None}
+    assert set(families) == set(view.tasks)
+    assert view.chosen_trial(Choices({"task": "recall"})) == view.best_trial("recall") == 55
+    assert view.chosen_trial(Choices({"trial": 3})) == 3
+    assert view.with_kernels("recall") == [55, 30, 32]
+    assert len(view.training_rows(30)) == 16
+    assert view.levels("recall") == (0.1, 1.0)
+
+
+@pytest.mark.parametrize("name", list(runs.ODD))
+def test_tables_are_read_or_refused_in_a_sentence(views: Views, name: str) -> None:
+    view = views[name]
+    for read in (view.findings, view.layer_frame, view.places, view.summary, view.now, view.trials):
+        if name == "damaged" and read in (view.findings, view.layer_frame, view.places):
+            with pytest.raises(RunError, match="damaged"):
+                read()
+        else:
+            read()
+
+
+@pytest.mark.parametrize("name", [name for name in runs.ODD if name != "damaged"])
+def test_findings_are_those_of_the_run(views: Views, name: str) -> None:
+    """What pages tell is what `itnas findings` tells."""
+    wanted = Run(views[name].reader.folder).finding_rows()
+    assert json.dumps(views[name].finding_rows()) == json.dumps(wanted)
+
+
+def test_findings_do_not_rest_on_specialists_that_were_confirmed_first(tmp_path: Path) -> None:
+    with planting(tmp_path / "run", ["recall"]) as run:
+        special = run.trial("recall", origin="specialist", mixer="gru")
+        own = run.trial("recall")
+        run.examined(special, ["recurrence"], phase="confirm")
+        run.confirmed(special, "recall")
+        run.examined(own, ["attention"])
+    view = RunView("run", tmp_path / "run")
+    assert {row["family"] for row in view.finding_rows()} == {"attention"}
+    assert json.dumps(view.finding_rows()) == json.dumps(Run(tmp_path / "run").finding_rows())
+
+
+def test_confirmed_genomes_go_before_others(tmp_path: Path) -> None:
+    runs.infinite(tmp_path / "run")
+    view = RunView("run", tmp_path / "run")
+    best = view.best_trial("recall")
+    assert best is not None
+    assert view.trial(best)["score"] == math.inf
