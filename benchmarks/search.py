@@ -18,8 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from itnas.files import write_atomically
-
 from .peers import noop
 from .sections import Section, run_sections
 from .table import compare
@@ -168,9 +166,11 @@ SECTIONS: dict[str, Section] = {
 }
 
 
-def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:
+def measure(
+    *, only: list[str] | None = None, quick: bool = False, quiet: bool = False, keep: Path | None = None
+) -> dict[str, Any]:
     """Run the sections and return {section: rows}."""
-    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet)
+    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet, keep=keep)
 
 
 def main() -> None:
@@ -178,10 +178,7 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="Fewer of everything: a smoke test; nothing is written.")
     given = parser.parse_args()
-    found = measure(only=given.sections or None, quick=given.quick)
-    if not given.quick:
-        before = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-        write_atomically(RESULTS, (json.dumps(before | found, indent=1) + "\n").encode())
+    measure(only=given.sections or None, quick=given.quick, keep=None if given.quick else RESULTS)
 
 
 if __name__ == "__main__":

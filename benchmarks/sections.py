@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from itnas.files import write_atomically
 
 from .measuring import machine
 
@@ -14,9 +18,10 @@ Section = Callable[[bool], list[dict[str, Any]]]
 
 
 def run_sections(
-    sections: Mapping[str, Section], *, only: list[str] | None, quick: bool, quiet: bool
+    sections: Mapping[str, Section], *, only: list[str] | None, quick: bool, quiet: bool, keep: Path | None = None
 ) -> dict[str, Any]:
-    """Run the sections and return {section: rows}, with the machine."""
+    """Run the sections and return {section: rows}, with the machine. `keep`: a file in which each is renewed as soon as
+    it is done; the others stay as they are there."""
     for name in only or []:
         if name not in sections:
             raise ValueError(f"unknown section {name!r}: choose from {', '.join(sections)}")
@@ -26,6 +31,9 @@ def run_sections(
     for name, section in sections.items():
         if only is None or name in only:
             found[name] = section(quick)
+            if keep is not None:
+                before = json.loads(keep.read_text()) if keep.is_file() else {}
+                write_atomically(keep, (json.dumps(before | found, indent=1) + "\n").encode())
             console.print(_table(name, found[name]))
     return found
 

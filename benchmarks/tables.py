@@ -10,7 +10,10 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("plans", "training", "verdicts", "search", "dashboard")))
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("plans", "training", "verdicts", "search", "dashboard")),
+)
 
 
 def measured() -> dict[str, Any]:

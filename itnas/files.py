@@ -125,3 +125,10 @@ def document_text(data: Any, *, as_json: bool = False) -> str:
 def write_document(path: Path, data: Any) -> None:
     """Plain data as YAML, or as JSON where the name ends so."""
     write_atomically(path, document_text(data, as_json=path.suffix == ".json").encode())
+
+
+def near(path: Path) -> Path:
+    """A path as one would type it here: from the current folder, if it lies in there."""
+    here = Path.cwd()
+    whole = path.resolve()
+    return whole.relative_to(here) if whole.is_relative_to(here) else path

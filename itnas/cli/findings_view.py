@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from itnas.cli.listing import plain_console
 from itnas.cli.sweep_view import interval
+from itnas.files import near
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,13 +97,14 @@ def _early(rows: list[dict[str, Any]]) -> Table:
 
 def _written(run: Run, rows: list[dict[str, Any]]) -> list[str]:
     """Where things are, and what looks into them. Lines are not wrapped: their ends are commands to copy."""
-    lines = [f"Written to {run.folder}", f"  run.db: all tables (itnas trials {run.folder})"]
+    here = near(run.folder)
+    lines = [f"Written to {here}", f"  run.db: all tables (itnas trials {here})"]
     for row in rows:
         trial = row["best_trial"]
         kept = {} if trial is None else run.kept(trial)
         if kept:
             paths = " and ".join(sorted(kept.values(), reverse=True))
-            lines.append(f"  {paths}: trial {trial}, the best on {row['task']} (itnas explain {run.folder}:{trial})")
+            lines.append(f"  {paths}: trial {trial}, the best on {row['task']} (itnas explain {here}:{trial})")
     return lines
 
 

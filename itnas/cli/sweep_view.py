@@ -111,8 +111,12 @@ def _print_line(console: Console, reader: RunReader, what: str, job: Any) -> Non
         text += f"score {interval(row['score'], row['score_low'], row['score_high'])}"
         if row.get("test_score") is not None:
             text += f", test {interval(row['test_score'], row['test_low'], row['test_high'])}"
+    elif what == "lost":
+        text += "lost, tried again"
     else:
-        text += "lost, tried again" if what == "lost" else f"{row['state']}: {row['reason']}"
+        # A pruned trial's reason says so itself.
+        reason = str(row["reason"])
+        text += reason if reason.startswith(row["state"]) else f"{row['state']}: {reason}"
     console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 

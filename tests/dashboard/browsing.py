@@ -27,7 +27,7 @@ READY = """(name) => {
   if (!main?.classList.contains(`page-${name || "overview"}`) || !main.querySelector(".card")) return false;
   const plots = [...main.querySelectorAll(".dash-graph")];
   if (!plots.every((plot) => plot.querySelector(".main-svg"))) return false;
-  return !document.getElementById("grid") || !!document.querySelector("#grid .ag-row, #grid .ag-overlay-no-rows-center")
+  return !document.getElementById("grid") || !!document.querySelector("#grid .ag-cell.link")?.textContent
     || /^0 of/.test(document.getElementById("counted")?.textContent ?? "");
 }"""
 # A figure of the page by its name, as plotly knows it.
@@ -147,9 +147,15 @@ def _near(url: str) -> bool:
     return urlsplit(url).scheme in ("data", "blob", "about") or urlsplit(url).hostname == HOST
 
 
+def opened_in(browser: Browser, **how: Any) -> BrowserContext:
+    """A browser with nothing remembered, 1280 pixels wide where nothing else is said."""
+    return browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"} | how)
+
+
 @contextmanager
-def tab(browser: Browser, site: Site, **how: Any) -> Iterator[Tab]:
-    """A page with nothing remembered, 1280 pixels wide where nothing else is said."""
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"} | how)
-    with context:
-        yield Tab(context, site)
+def tab(context: BrowserContext, site: Site) -> Iterator[Tab]:
+    found = Tab(context, site)
+    try:
+        yield found
+    finally:
+        found.page.close()

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.dashboard.browsing import Site, Tab, planted, tab
+from tests.dashboard.browsing import Site, Tab, opened_in, planted, tab
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -25,6 +25,13 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+@pytest.fixture(scope="package")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all: it reads our scripts once."""
+    with opened_in(browser) as found:
+        yield found
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An ordinary run."""
@@ -33,8 +40,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def opened(browser: Browser, site: Site) -> Iterator[Tab]:
+def opened(context: BrowserContext, site: Site) -> Iterator[Tab]:
     """A tab of the ordinary run, in which nothing may go wrong."""
-    with tab(browser, site) as found:
+    with tab(context, site) as found:
         yield found
         found.check()

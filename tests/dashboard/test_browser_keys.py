@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from itnas.dashboard.pages import KEYS, PAGES
-from tests.dashboard.browsing import Site, Tab, tab
+from tests.dashboard.browsing import Site, Tab, opened_in, tab
 
 pytestmark = pytest.mark.browser
 # Cut off at the edge of a box that scrolls: on paper nobody can scroll.
@@ -70,7 +70,7 @@ def test_keys_are_told(opened: Tab) -> None:
 
 
 def test_light_and_dark_are_remembered(browser: Browser, site: Site) -> None:
-    with tab(browser, site, color_scheme="dark") as found:
+    with opened_in(browser, color_scheme="dark") as dark_one, tab(dark_one, site) as found:
         page = found.open()
         ground = "getComputedStyle(document.body).backgroundColor"
         dark = page.evaluate(ground)
@@ -90,8 +90,8 @@ def test_light_and_dark_are_remembered(browser: Browser, site: Site) -> None:
 def test_what_was_chosen_comes_back(opened: Tab) -> None:
     page = opened.open("search")
     opened.choose("task", "recall")
-    page.wait_for_function("location.search === '?task=recall'")
-    opened.arrived("search")
+    # Trials of the second task: the page is another one now.
+    opened.wait_plot("scores", "plot.data.some((trace) => trace.customdata?.some((each) => each[0] === 30))")
     opened.choose("gene", "rank")
     opened.wait_plot("gene", "plot.layout.xaxis.title?.text === 'rank'")
     opened.choose("cost", "seconds")
@@ -135,17 +135,18 @@ def test_which_trials_are_shown_comes_back(opened: Tab) -> None:
     assert set(shown) == {"complete"}
 
 
-@pytest.mark.parametrize("page", [name for name in PAGES if name != "trials"])
-def test_pages_print_whole_and_black_on_white(browser: Browser, site: Site, page: str) -> None:
+def test_pages_print_whole_and_black_on_white(opened: Tab) -> None:
     """As wide as a sheet of A4 between its margins, from a dark screen."""
-    with tab(browser, site, color_scheme="dark", viewport={"width": 718, "height": 1000}) as found:
-        printed = found.open(page, "trial=0")
-        printed.emulate_media(media="print")
-        expect(printed.locator("header")).to_be_hidden()
-        for each in printed.locator("main .tools, main button").all():
-            expect(each).to_be_hidden()
-        assert printed.evaluate(CUT) == []
-        colour = printed.evaluate("getComputedStyle(document.querySelector('main h2')).color")
+    page = opened.open("", "trial=0")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    for name in PAGES:
+        opened.visit(name)
+        page.set_viewport_size({"width": 718, "height": 1000})
+        page.emulate_media(media="print")
+        expect(page.locator("header")).to_be_hidden()
+        assert page.locator("main .tools:visible, main button:visible").count() == 0, name
+        assert page.evaluate(CUT) == [], name
+        colour = page.evaluate("getComputedStyle(document.querySelector('main :is(h1, h2)')).color")
         assert colour == "rgb(0, 0, 0)"
-        assert printed.pdf().startswith(b"%PDF")
-        found.check()
+        page.emulate_media(media="screen")
+    assert page.pdf().startswith(b"%PDF")

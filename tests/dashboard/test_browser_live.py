@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
 from itnas.store import RunWriter
 from tests.dashboard.browsing import PLOT, Site, Tab, planted, tab
@@ -29,8 +29,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def live(browser: Browser, folder: Path) -> Iterator[Tab]:
-    with Site([folder]) as site, tab(browser, site) as found:
+def live(context: BrowserContext, folder: Path) -> Iterator[Tab]:
+    with Site([folder]) as site, tab(context, site) as found:
         yield found
 
 
@@ -108,9 +108,9 @@ def test_a_hidden_page_does_not_ask(live: Tab, folder: Path) -> None:
     live.check()
 
 
-def test_a_server_that_is_gone_is_told_and_so_is_its_return(browser: Browser, folder: Path) -> None:
+def test_a_server_that_is_gone_is_told_and_so_is_its_return(context: BrowserContext, folder: Path) -> None:
     site = Site([folder])
-    with tab(browser, site) as found:
+    with tab(context, site) as found:
         page = found.open()
         found.look_often()
         site.end()

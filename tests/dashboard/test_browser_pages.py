@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from itnas.dashboard.pages import PAGES
 from tests.dashboard.browsing import Site, Tab, planted, tab
-from tests.dashboard.runs import FORMULA, IMAGE, LINK, NAMES, ODD, SCRIPT
+from tests.dashboard.runs import CONTROL, FORMULA, IMAGE, LINK, NAMES, ODD, SCRIPT
 
 pytestmark = pytest.mark.browser
 WIDTHS = (390, 1280, 1920)
@@ -31,36 +31,47 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("run", sorted(ODD))
-def test_every_page_says_something_and_runs_nothing(browser: Browser, site: Site, run: str) -> None:
+def test_every_page_says_something_and_runs_nothing(context: BrowserContext, site: Site, run: str) -> None:
     """One page is loaded, the others are gone to by the menu."""
     names = list(PAGES)
     first = sorted(ODD).index(run) % len(names)
-    with tab(browser, site) as found:
+    with tab(context, site) as found:
         found.open(names[first], f"run={run}")
         found.check()
         for name in [*names[first + 1 :], *names[:first]]:
             found.visit(name)
             found.check()
             assert found.chosen()["run"] == run
+            if run in WIDE:
+                assert too_wide(found) == {}, name
 
 
-# What stands where: tasks, spaces, reasons, sentences, genes.
+def too_wide(found: Tab) -> dict[int, int]:
+    """By how much the page itself would have to be moved sideways, on narrow and wide screens."""
+    over = {}
+    for width in WIDTHS:
+        found.page.set_viewport_size({"width": width, "height": 800})
+        over[width] = found.page.evaluate(OVER)
+    found.page.set_viewport_size({"width": 1280, "height": 800})
+    return {width: more for width, more in over.items() if more}
+
+
+# What stands where: tasks, spaces, reasons, genes, a verdict's sentence, a log. And what is chosen to see it.
 SEEN = {
-    "": (IMAGE, LINK, FORMULA, SCRIPT),
-    "trials": (IMAGE, LINK, FORMULA, SCRIPT),
-    "search": (IMAGE, LINK, FORMULA),
-    "kernels": (IMAGE,),
-    "compare": (IMAGE, LINK, FORMULA, SCRIPT),
-    "trial": (IMAGE, SCRIPT),
-    "findings": (IMAGE, LINK, FORMULA, SCRIPT),
+    "": ("", (IMAGE, LINK, FORMULA, SCRIPT)),
+    "trials": ("columns=number,reason", (IMAGE, LINK, FORMULA, SCRIPT)),
+    "search": ("", (IMAGE, LINK, FORMULA)),
+    "kernels": ("", (CONTROL[:4],)),
+    "compare": ("", (IMAGE, LINK, FORMULA, SCRIPT)),
+    "trial": ("trial=2", (IMAGE, SCRIPT)),
+    "findings": ("", (IMAGE, LINK, FORMULA, SCRIPT)),
 }
 
 
-def test_hostile_names_are_read_as_text(browser: Browser, site: Site) -> None:
-    with tab(browser, site) as found:
-        found.open("", "run=hostile&trial=2")
-        for page, names in SEEN.items():
-            found.visit(page)
+def test_hostile_names_are_read_as_text(context: BrowserContext, site: Site) -> None:
+    with tab(context, site) as found:
+        for page, (chosen, names) in SEEN.items():
+            found.open(page, f"run=hostile&{chosen}")
             if page == "trial":
                 found.page.locator("summary").first.click()
             shown = "\n".join(found.page.locator("main, main svg").all_text_contents())
@@ -68,9 +79,9 @@ def test_hostile_names_are_read_as_text(browser: Browser, site: Site) -> None:
             found.check()
 
 
-def test_what_hovers_over_hostile_points_is_text(browser: Browser, site: Site) -> None:
+def test_what_hovers_over_hostile_points_is_text(context: BrowserContext, site: Site) -> None:
     told = []
-    with tab(browser, site) as found:
+    with tab(context, site) as found:
         page = found.open("search", "run=hostile")
         for name in ("scores", "gene", "anytime", "pareto", "importance", "timeline"):
             hover(found, name)
@@ -91,23 +102,8 @@ def hover(found: Tab, name: str) -> None:
             found.page.wait_for_timeout(150)
 
 
-@pytest.mark.parametrize("run", WIDE)
-def test_pages_are_never_wider_than_the_screen(browser: Browser, site: Site, run: str) -> None:
-    wide = {}
-    with tab(browser, site) as found:
-        found.open("", f"run={run}")
-        for name in PAGES:
-            found.visit(name)
-            for width in WIDTHS:
-                found.page.set_viewport_size({"width": width, "height": 800})
-                wide[name, width] = found.page.evaluate(OVER)
-            found.page.set_viewport_size({"width": 1280, "height": 800})
-        found.check()
-    assert {place: over for place, over in wide.items() if over} == {}
-
-
-def test_a_run_can_be_chosen(browser: Browser, site: Site) -> None:
-    with tab(browser, site) as found:
+def test_a_run_can_be_chosen(context: BrowserContext, site: Site) -> None:
+    with tab(context, site) as found:
         found.open("trials", "run=ordinary")
         found.choose("run", "one_trial")
         found.page.get_by_text("1 of 1 trials").wait_for()
@@ -115,13 +111,22 @@ def test_a_run_can_be_chosen(browser: Browser, site: Site) -> None:
         found.check()
 
 
-def test_what_an_address_cannot_mean_is_left_out(browser: Browser, site: Site) -> None:
+def test_what_an_address_cannot_mean_is_left_out(context: BrowserContext, site: Site) -> None:
     """Names that are none, numbers that are none, a page that is none."""
     nonsense = "&".join(f"{word}={NAMES[0]}" for word in ("trial", "layer", "head", "sample", "gene", "cost", "only"))
-    with tab(browser, site) as found:
+    with tab(context, site) as found:
         for page in ("", "search", "kernels", "trial", "trials"):
             found.open(page, f"run=nowhere&task=none&{nonsense}&columns=x,y")
             found.check()
         found.page.goto(f"{found.site.address}../../etc/passwd")
         found.arrived("")
         found.check()
+
+
+def test_keys_find_nothing_where_there_is_nothing(context: BrowserContext, site: Site) -> None:
+    with tab(context, site) as found:
+        page = found.open("trials", "run=empty")
+        for key in ("j", "j", "k", "x", "Enter"):
+            page.keyboard.press(key)
+        found.check()
+        assert found.chosen() == {"run": "empty"}

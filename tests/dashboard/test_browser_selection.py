@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.dashboard.browsing import Site, Tab, planted, tab
 
@@ -93,8 +93,8 @@ def test_the_download_has_what_is_selected(opened: Tab, tmp_path: Path) -> None:
     assert rows[0]["name"] == "gru"
 
 
-def test_cells_of_a_download_are_no_formulas(browser: Browser, tmp_path: Path) -> None:
-    with Site(planted(tmp_path, "hostile")) as site, tab(browser, site) as found:
+def test_cells_of_a_download_are_no_formulas(context: BrowserContext, tmp_path: Path) -> None:
+    with Site(planted(tmp_path, "hostile")) as site, tab(context, site) as found:
         page = found.open("trials")
         with page.expect_download() as told:
             page.locator("#csv").click()

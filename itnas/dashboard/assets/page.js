@@ -91,17 +91,16 @@
     const api = document.getElementById("grid") ? grid() : undefined;
     if (!api || api === heard) return;
     heard = api;
-    focused = -1;
     api.addEventListener("modelUpdated", tickRows);
     tickRows();
   }
 
-  let focused = -1;
-
   function focus(step) {
     const api = grid();
-    if (!api) return;
-    focused = Math.min(Math.max(focused + step, 0), api.getDisplayedRowCount() - 1);
+    const last = (api?.getDisplayedRowCount() ?? 0) - 1;
+    if (last < 0) return;
+    const before = api.getFocusedCell()?.rowIndex ?? -1;
+    const focused = Math.min(Math.max(before + step, 0), last);
     api.ensureIndexVisible(focused);
     api.setFocusedCell(focused, "number");
   }
@@ -114,14 +113,33 @@
 
   // ---- selections: figures draw them in a trace of their own, so that thousands of points stay as they are
 
-  // Plotly writes zooms into the figure that Dash gave it. Dash draws that figure anew after each of them, and plotly
-  // then takes them for the figure's own, which the next one ends: it gets a copy to write into.
-  const react = Plotly.react;
-  Plotly.react = (plot, figure, ...others) => {
-    const layout = figure.layout && structuredClone(figure.layout);
-    const data = figure.data?.map((trace) => (trace.meta === "selected" ? trace : { ...trace }));
-    return react(plot, { ...figure, data, layout }, ...others);
-  };
+  // Dash writes zooms into the figure that it draws, and plotly then takes them for the figure's own, which the next
+  // figure ends. Each figure is drawn as it was meant: plotly itself lets zooms outlive that.
+  function meant(layout, before) {
+    for (const [path, value] of Object.entries(before)) {
+      const parts = path.replace(/\[(\d+)\]/g, ".$1").split(".");
+      const last = parts.pop();
+      const owner = parts.reduce((found, part) => found?.[part], layout);
+      if (!owner) continue;
+      if (value != null) owner[last] = value;
+      else if (!Array.isArray(owner)) delete owner[last];
+      else delete parts.slice(0, -1).reduce((found, part) => found[part], layout)[parts.at(-1)];
+    }
+    return layout;
+  }
+
+  let drawn = null;
+
+  function guardZooms() {
+    if (!window.Plotly || Plotly.react === drawn) return;
+    const { react } = Plotly;
+    drawn = (plot, figure, ...others) => {
+      const before = plot._fullLayout?._preGUI;
+      if (!before || !figure?.layout) return react(plot, figure, ...others);
+      return react(plot, { ...figure, layout: meant(structuredClone(figure.layout), before) }, ...others);
+    };
+    Plotly.react = drawn;
+  }
 
   const reworking = new WeakSet();
 
@@ -172,6 +190,7 @@
   new MutationObserver(() => {
     document.querySelectorAll(".js-plotly-plot").forEach((plot) => plot.on && watch(plot));
     listenToGrid();
+    guardZooms();
   }).observe(document, { childList: true, subtree: true });
 
   // ---- what Dash calls
