@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from itnas.figures.palette import DASHES, MUTED
-from itnas.figures.theme import CLEAR, LINES
+from itnas.figures.theme import CLEAR, FONT, LINES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def draw(info: LearningCurves) -> go.Figure:
     for level, text, where in ((info.chance, "chance", "bottom right"), (info.ceiling, "ceiling", "top right")):
         if level is not None:
             figure.add_hline(y=level, line=dotted, annotation_text=text, annotation_position=where, row=1, col=1)
-    figure.update_yaxes(title_text="score", row=1, col=1)
+    figure.update_yaxes(title_text="score", zeroline=False, row=1, col=1)
     figure.update_yaxes(title_text="loss", type="log", row=2, col=1)
     figure.update_xaxes(title_text="step", row=2, col=1)
     figure.update_layout(
@@ -87,5 +87,6 @@ def draw(info: LearningCurves) -> go.Figure:
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         uirevision="kept",
+        font={"family": FONT, "size": 12},
     )
     return figure

@@ -90,10 +90,10 @@ def draw(info: Scores) -> go.Figure:
             "customdata": each.trials[:, None].tolist(),
             "meta": "trials",
             "marker": {
-                "size": 5 if each.origin == "sampler" else 7,
+                "size": 6 if each.origin == "sampler" else 7,
                 "symbol": origin_symbol(each.origin),
                 "color": origin_colour(each.origin),
-                "opacity": 0.75,
+                "opacity": 0.85,
             },
             "hovertemplate": f"trial %{{x}} ({each.origin})<br>score %{{y:.4f}}<extra></extra>",
         }

@@ -104,3 +104,14 @@ def test_cells_of_a_download_are_no_formulas(context: BrowserContext, tmp_path: 
         cells = [cell for row in csv.reader(file) for cell in row]
     assert '\'=HYPERLINK("x")' in cells
     assert [cell for cell in cells if cell.startswith(("=", "+", "@"))] == []
+
+
+def test_what_is_selected_can_be_compared(opened: Tab) -> None:
+    page = opened.open("trials")
+    tick(opened, 1, 3)
+    opened.wait_plot("scores", f"{MARKED} === 2")
+    page.locator("#compare").click()
+    opened.arrived("compare")
+    assert opened.chosen()["compare"] == "1,3"
+    heads = page.locator("main table").first.locator("thead th").all_inner_texts()
+    assert heads == ["", "trial 1", "trial 3"]

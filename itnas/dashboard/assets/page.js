@@ -264,7 +264,9 @@
     if (!own) return;
     if (own.id === "theme") theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
     else if (own.id === "help") help();
-    else if (own.id === "unselect") dash().set_props("selection", { data: [] });
+    else if (own.id === "compare") {
+      if (selection.length) visit("compare", { ...choices(), compare: selection.slice(0, 6).join(",") });
+    } else if (own.id === "unselect") dash().set_props("selection", { data: [] });
     else if (own.dataset.copy) copy(own);
     else if (own.dataset.save) save(own);
     else {

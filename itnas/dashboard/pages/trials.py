@@ -20,6 +20,7 @@ def trials(_view: RunView, choices: Choices) -> list[Part]:
                     [
                         control("only", "show", [(name, told) for name, told in ONLY.items()], only),
                         html.Button("Download CSV", id="csv", type="button", title="What is selected, else all shown"),
+                        html.Button("Compare", id="compare", type="button", title="What is selected, side by side"),
                         html.Button("Clear selection", id="unselect", type="button"),
                         html.Span(id="counted", className="remark"),
                     ],

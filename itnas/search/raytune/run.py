@@ -213,7 +213,7 @@ def _cause(trial: Trial) -> str:
         return "its process was ended, as the machine ran out of memory"
     if "its node has died" in text:
         return "its node was lost"
-    if "ActorDiedError" in text:
+    if "worker process has died" in text or "ActorDiedError" in text:
         return "its process died"
     if "RayTaskError" in text:
         return f"its process failed: {one_line(text.strip().splitlines()[-1])}"
