@@ -6,7 +6,6 @@ visit starts a browser of its own, with nothing in its caches; the two dashboard
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import socket
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .planted_run import plant
-from .sections import Section, run_sections
+from .sections import Section, command, run_sections
 
 RESULTS = Path(__file__).parent / "results" / "dashboard.json"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -250,20 +249,10 @@ SECTIONS: dict[str, Section] = {
 }
 
 
-def measure(
-    *, only: list[str] | None = None, quick: bool = False, quiet: bool = False, keep: Path | None = None
-) -> dict[str, Any]:
+def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Run the sections and return {section: rows}."""
-    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet, keep=keep)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the dashboard in a browser, beside optuna-dashboard.")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    parser.add_argument("--quick", action="store_true", help="Fewer of everything: a smoke test; nothing is written.")
-    given = parser.parse_args()
-    measure(only=given.sections or None, quick=given.quick, keep=None if given.quick else RESULTS)
+    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet)
 
 
 if __name__ == "__main__":
-    main()
+    command(SECTIONS, RESULTS, "Measure the dashboard in a browser, beside optuna-dashboard.")

@@ -6,7 +6,6 @@ measured against Ray Tune runs in a process of its own, and both sides take turn
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .peers import noop
-from .sections import Section, run_sections
+from .sections import Section, command, run_sections
 from .table import compare
 from .table import variants as others
 
@@ -166,20 +165,10 @@ SECTIONS: dict[str, Section] = {
 }
 
 
-def measure(
-    *, only: list[str] | None = None, quick: bool = False, quiet: bool = False, keep: Path | None = None
-) -> dict[str, Any]:
+def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:
     """Run the sections and return {section: rows}."""
-    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet, keep=keep)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the search against its peers.")
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
-    parser.add_argument("--quick", action="store_true", help="Fewer of everything: a smoke test; nothing is written.")
-    given = parser.parse_args()
-    measure(only=given.sections or None, quick=given.quick, keep=None if given.quick else RESULTS)
+    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet)
 
 
 if __name__ == "__main__":
-    main()
+    command(SECTIONS, RESULTS, "Measure the search against its peers.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,6 +37,16 @@ def run_sections(
                 write_atomically(keep, (json.dumps(before | found, indent=1) + "\n").encode())
             console.print(_table(name, found[name]))
     return found
+
+
+def command(sections: Mapping[str, Section], results: Path, about: str) -> None:
+    """A benchmark's command line: sections renew the file of results one by one."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(sections))
+    parser.add_argument("--quick", action="store_true", help="Fewer of everything: a smoke test; nothing is written.")
+    given = parser.parse_args()
+    keep = None if given.quick else results
+    run_sections(sections, only=given.sections or None, quick=given.quick, quiet=False, keep=keep)
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> Table:

@@ -8,6 +8,8 @@ from xml.etree.ElementTree import Element
 
 from dash.development.base_component import Component
 
+from itnas.figures.markup import tag
+
 # What a page without a server cannot do, or has no use for.
 LEFT_OUT = ("Store", "Dropdown", "Label", "AgGrid", "Download", "Location", "Interval")
 # Of Dash's properties, those that HTML has too.
@@ -48,16 +50,7 @@ def elements(part: Any, link: Link) -> list[Element | str]:
 
 
 def element(name: str, inside: Iterable[Element | str] = (), /, **attributes: str) -> Element:
-    """`inside`: texts are escaped when the element is written."""
-    made = Element(name, attributes)
-    for child in inside:
-        if isinstance(child, Element):
-            made.append(child)
-        elif len(made):
-            made[-1].tail = (made[-1].tail or "") + child
-        else:
-            made.text = (made.text or "") + child
-    return made
+    return tag(name, *inside, **attributes)
 
 
 def plot(figure: Any) -> Element:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from itnas.figures.explanation.info import Explained, Head, Line, Network, Panel
 from itnas.figures.explanation.plots import Style, fidelity_plot, kernel_plot, state_plot, styles
+from itnas.figures.markup import tag
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,25 +32,25 @@ def page(info: Explained) -> str:
     from plotly.offline import get_plotlyjs
 
     looks = styles(info)
-    head = _tag(
+    head = tag(
         "head",
-        _tag("meta", charset="utf-8"),
-        _tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        _tag("title", info.title),
-        _tag("style", _own("page.css")),
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", info.title),
+        tag("style", _own("page.css")),
     )
-    body = _tag(
+    body = tag(
         "body",
-        _tag("h1", info.title),
-        *(_tag("p", line, kind="said") for line in info.said),
+        tag("h1", info.title),
+        *(tag("p", line, kind="said") for line in info.said),
         _words(),
         *([_overview(info.networks)] if len(info.networks) > 1 else []),
         *(_network(network, looks, info.enough) for network in info.networks),
-        _tag("noscript", _tag("p", "The plots need JavaScript; sentences and tables do not.")),
-        _tag("script", get_plotlyjs()),
-        _tag("script", _own("page.js")),
+        tag("noscript", tag("p", "The plots need JavaScript; sentences and tables do not.")),
+        tag("script", get_plotlyjs()),
+        tag("script", _own("page.js")),
     )
-    document = _tag("html", head, body, lang="en")
+    document = tag("html", head, body, lang="en")
     return "<!DOCTYPE html>\n" + ElementTree.tostring(document, encoding="unicode", method="html")
 
 
@@ -57,22 +58,9 @@ def _own(name: str) -> str:
     return files("itnas.figures.explanation").joinpath(name).read_text(encoding="utf-8")
 
 
-def _tag(name: str, /, *children: Element | str, kind: str | None = None, **attributes: str) -> Element:
-    """An element; texts are escaped when it is written. `kind`: its class."""
-    made = Element(name, attributes if kind is None else {"class": kind, **attributes})
-    for child in children:
-        if isinstance(child, Element):
-            made.append(child)
-        elif len(made):
-            made[-1].tail = (made[-1].tail or "") + child
-        else:
-            made.text = (made.text or "") + child
-    return made
-
-
 def _words() -> Element:
-    terms = [each for word, meaning in WORDS for each in (_tag("dt", word), _tag("dd", meaning))]
-    return _tag("details", _tag("summary", "What the words mean"), _tag("dl", *terms))
+    terms = [each for word, meaning in WORDS for each in (tag("dt", word), tag("dd", meaning))]
+    return tag("details", tag("summary", "What the words mean"), tag("dl", *terms))
 
 
 def _overview(networks: Sequence[Network]) -> Element:
@@ -81,16 +69,16 @@ def _overview(networks: Sequence[Network]) -> Element:
     header = ["network", *(f"layer {number + 1}" for number in range(most))]
     rows: list[list[Element | str]] = []
     for network in networks:
-        link = _tag("a", f"replica {network.replica}", href=f"#replica-{network.replica}")
+        link = tag("a", f"replica {network.replica}", href=f"#replica-{network.replica}")
         rows.append([link, *(panel.family for panel in network.panels)])
     return _table(header, rows)
 
 
 def _network(network: Network, looks: dict[str, Style], enough: float) -> Element:
-    return _tag(
+    return tag(
         "section",
-        _tag("h2", f"Replica {network.replica}", id=f"replica-{network.replica}"),
-        *(_tag("p", line, kind="said") for line in network.said),
+        tag("h2", f"Replica {network.replica}", id=f"replica-{network.replica}"),
+        *(tag("p", line, kind="said") for line in network.said),
         *(_layer(panel, looks, enough) for panel in network.panels),
     )
 
@@ -101,10 +89,10 @@ def _layer(panel: Panel, looks: dict[str, Style], enough: float) -> Element:
     verdicts = [[row[name] for name in shown] for row in panel.verdicts]
     # There is more room here than in a terminal.
     header = ["fidelity (95 %)" if name == "95 %" else name for name in shown]
-    return _tag(
+    return tag(
         "article",
-        _tag("h3", panel.heading),
-        _tag("p", panel.sentence, kind="sentence"),
+        tag("h3", panel.heading),
+        tag("p", panel.sentence, kind="sentence"),
         _table(header, verdicts),
         _kernels(panel),
         # A layer that does nothing has no evidence to show.
@@ -113,23 +101,23 @@ def _layer(panel: Panel, looks: dict[str, Style], enough: float) -> Element:
 
 
 def _kernels(panel: Panel) -> Element:
-    caption = _tag(
+    caption = tag(
         "figcaption",
         f"Kernels of {panel.drawn}, from the point across to the point down: ",
-        _tag("span", "orange adds", kind="adds"),
+        tag("span", "orange adds", kind="adds"),
         ", ",
-        _tag("span", "blue takes away", kind="takes"),
+        tag("span", "blue takes away", kind="takes"),
         ". Each has its own scale, whose colours are full at the number below it.",
     )
-    return _tag("figure", caption, _tag("div", *(_head(head, panel.shown) for head in panel.heads), kind="heads"))
+    return tag("figure", caption, tag("div", *(_head(head, panel.shown) for head in panel.heads), kind="heads"))
 
 
 def _head(head: Head, shown: Sequence[int]) -> Element:
     pictures = []
     for picture in head.pictures:
         plot = _plot(kernel_plot(picture, shown), "square", f"Kernel of {head.title}, {picture.title}")
-        pictures.append(_tag("div", plot, f"{picture.title}: ±{picture.limit:.2g}", kind="picture"))
-    return _tag("div", _tag("h4", head.title), _tag("div", *pictures, kind="pictures"))
+        pictures.append(tag("div", plot, f"{picture.title}: ±{picture.limit:.2g}", kind="picture"))
+    return tag("div", tag("h4", head.title), tag("div", *pictures, kind="pictures"))
 
 
 def _evidence(panel: Panel, looks: dict[str, Style], enough: float) -> Element:
@@ -143,31 +131,31 @@ def _evidence(panel: Panel, looks: dict[str, Style], enough: float) -> Element:
         [_family(line, looks[line.family]), line.best, line.needed_text] for line in panel.lines
     ]
     table = _table(["family", "fidelity (95 %)", "needed"], rows)
-    return _tag(
-        "figure", _tag("figcaption", caption), _tag("div", table, _tag("div", *plots, kind="plots"), kind="evidence")
+    return tag(
+        "figure", tag("figcaption", caption), tag("div", table, tag("div", *plots, kind="plots"), kind="evidence")
     )
 
 
 def _family(line: Line, look: Style) -> Element:
     """A family's name behind a piece of its line."""
     stroke = {"stroke": look.colour, "stroke-width": "2.5", "stroke-dasharray": look.strokes or "none"}
-    swatch = _tag(
+    swatch = tag(
         "svg",
-        _tag("line", x1="0", y1="4", x2="34", y2="4", **stroke),
+        tag("line", x1="0", y1="4", x2="34", y2="4", **stroke),
         kind="swatch",
         viewBox="0 0 34 8",
         **{"aria-hidden": "true"},
     )
-    return _tag("span", swatch, line.family)
+    return tag("span", swatch, line.family)
 
 
 def _plot(figure: go.Figure, kind: str, label: str) -> Element:
     # Inside a script only "<" could end it.
     data = str(figure.to_json()).replace("<", "\\u003c")
-    return _tag(
+    return tag(
         "div",
-        _tag("div", role="img", **{"aria-label": label}),
-        _tag("script", data, type="application/json"),
+        tag("div", role="img", **{"aria-label": label}),
+        tag("script", data, type="application/json"),
         kind=f"plot {kind}",
     )
 
@@ -176,7 +164,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[Element | str]]) -> El
     """The first column names the rows."""
     body = []
     for first, *rest in rows:
-        cells = [_tag("td", cell, **{"data-name": name}) for name, cell in zip(header[1:], rest, strict=False)]
-        body.append(_tag("tr", _tag("th", first, scope="row"), *cells))
-    head = _tag("thead", _tag("tr", *(_tag("th", name, scope="col") for name in header)))
-    return _tag("div", _tag("table", head, _tag("tbody", *body)), kind="wide")
+        cells = [tag("td", cell, **{"data-name": name}) for name, cell in zip(header[1:], rest, strict=False)]
+        body.append(tag("tr", tag("th", first, scope="row"), *cells))
+    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in header)))
+    return tag("div", tag("table", head, tag("tbody", *body)), kind="wide")
