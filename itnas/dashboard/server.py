@@ -20,7 +20,9 @@ TRIES = 20  # ports after the first that are tried where none was asked for
 
 
 class _Silent(WSGIRequestHandler):
-    """A line for every request is of no use to anybody."""
+    """A line for every request is of no use to anybody. Connections are kept: a page asks for some twenty files."""
+
+    protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: object) -> None:
         if type == "error":

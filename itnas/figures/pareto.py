@@ -24,7 +24,7 @@ COSTS = {
 }
 # In this order: specialists, which are few, lie above the others.
 SYMBOLS = {"other": "triangle-up"} | {origin: origin_symbol(origin) for origin in ORIGINS}
-MOST_POINTS = 4000
+MOST_POINTS = 1500
 
 
 class Points(NamedTuple):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # More points than this cover each other: on a plot of some 1,000 x 300 pixels nothing is lost by leaving out those
 # that share a pixel's place with another.
-MOST_POINTS = 2_000
+MOST_POINTS = 1_200
 
 
 class Points(NamedTuple):
@@ -67,7 +67,7 @@ def _apart(numbers: NDArray[Any], scores: NDArray[Any], always: NDArray[Any]) ->
     if len(scores) <= MOST_POINTS:
         return np.arange(len(scores))
     width, height = max(np.ptp(numbers), 1), max(np.ptp(scores), 1e-12)
-    for columns in (500, 350, 250, 180, 125, 90):
+    for columns in (500, 420, 350, 290, 240, 200, 165, 140, 115, 95, 80, 65, 55, 45):
         across = ((numbers - numbers.min()) / width * columns).astype(np.int64)
         up = ((scores - scores.min()) / height * (columns // 3)).astype(np.int64)
         _, first = np.unique(across * 1_000 + up, return_index=True)

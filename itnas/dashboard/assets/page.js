@@ -170,9 +170,23 @@
     Plotly.restyle(plot, { x: [x], y: [y] }, [own]).then(() => reworking.delete(plot));
   }
 
+  // What is seen is marked at once, the rest one by one: each takes as long as drawing the figure.
   function markAll() {
-    document.querySelectorAll(".js-plotly-plot").forEach(markPlot);
     tickRows();
+    const plots = [...document.querySelectorAll(".js-plotly-plot")];
+    const seen = (plot) => {
+      const { top, bottom } = plot.getBoundingClientRect();
+      return bottom > 0 && top < innerHeight;
+    };
+    plots.filter(seen).forEach(markPlot);
+    const rest = plots.filter((plot) => !seen(plot));
+    const next = () => {
+      const plot = rest.shift();
+      if (!plot) return;
+      markPlot(plot);
+      setTimeout(next, 0);
+    };
+    setTimeout(next, 0);
   }
 
   function watch(plot) {
