@@ -87,7 +87,7 @@ def visit(address: str, until: str) -> float:
 
 def paint(quick: bool) -> list[dict[str, Any]]:
     """First useful paint of 10,000 trials, browser cold."""
-    trials, visits = (500, 1) if quick else (10_000, 5)
+    trials, visits = (500, 1) if quick else (10_000, 3)
     with tempfile.TemporaryDirectory() as folder:
         run, study = plant(Path(folder) / "run", trials), Path(folder) / "study.db"
         command = [str(Path(sys.executable).with_name("itnas")), "export", str(run), "--format", "optuna"]

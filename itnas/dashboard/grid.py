@@ -96,7 +96,7 @@ def _column(name: str, shown: bool) -> dict[str, Any]:
         "width": width,
         "hide": not shown,
         "filter": "agTextColumnFilter" if text else "agNumberColumnFilter",
-        "filterParams": {"maxNumConditions": 1, "buttons": ["reset"]},
+        "filterParams": {"maxNumConditions": 1, "buttons": ["reset"], "debounceMs": 150},
     }
     if not text:
         found |= {"type": "rightAligned", "valueFormatter": {"function": f"itnasNumber(params.value, {digits})"}}
