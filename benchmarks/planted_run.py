@@ -88,7 +88,9 @@ def _layer(trial: int, layer: int, chance: random.Random) -> dict[str, Any]:
     }
     data = {
         "replica": 0, "layer": layer, "head": None, "family": family, "emerged": chance.random() < 0.7,
-        "untrained": ["mixed", "local"], "sentence": f"Layer {layer + 1} became {family}.", **fidelities,
+        "untrained": ["mixed", "local"], "sentence": f"Layer {layer + 1} became {family}.", "reason": "planted",
+        "support": 4, "state_size": 2, "fidelity_low": 0.9, "fidelity_high": 1.0, "null": 0.1, "imposed": False,
+        **fidelities,
     }  # fmt: skip
     own = {"trial": trial, "phase": "search", "replica": 0, "layer": layer, "head": -1, "family": family}
     return own | {"data": json.dumps(data)}

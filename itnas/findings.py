@@ -177,11 +177,13 @@ def at_equal_count(trials: Sequence[Row]) -> tuple[float | None, float | None, i
 def expected_best(scores: Iterable[float | None], count: int) -> float | None:
     """The mean, over all `count` of the scores, of the best among them; None if it can be that none has a score."""
     ranked = sorted((-math.inf if score is None else score for score in scores), reverse=True)
-    total, found, ways = len(ranked), 0.0, math.comb(len(ranked), count)
+    total, found = len(ranked), 0.0
+    chosen = count / total  # that the best of them is this one: C(total - place - 1, count - 1) / C(total, count)
     for place, score in enumerate(ranked):
-        chosen = math.comb(total - place - 1, count - 1) / ways  # the best of them is this one
-        if chosen > 0:
-            if score == -math.inf:
-                return None
-            found += chosen * score
+        if chosen <= 0:
+            break
+        if score == -math.inf:
+            return None
+        found += chosen * score
+        chosen *= (total - place - count) / max(total - place - 1, 1)
     return found

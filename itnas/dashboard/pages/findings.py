@@ -127,13 +127,13 @@ def _protocol(view: RunView, _choices: Choices) -> list[Part]:
     """All that it takes to do it again."""
     sweep = view.reader.sweep()
     settings, machine = sweep["settings"], sweep.get("machine") or {}
-    steps = settings["steps"] or "each task's own"
+    steps = settings.get("steps") or "each task's own"
     facts: list[tuple[str, Part]] = [
         ("space", sweep["space"]["name"]),
         ("trials per task", number(settings["trials"])),
         ("replicas", f"{settings['replicas']} seeds for each learning rate"),
         ("steps", str(steps)),
-        ("length", str(settings["length"] or "each task's own")),
+        ("length", str(settings.get("length") or "each task's own")),
         ("seed", str(settings["seed"])),
         ("sampler", f"{settings['sampler']}, {settings['random_share']:.0%} at random"),
         ("objectives", ", ".join(settings["objectives"])),

@@ -136,7 +136,7 @@ def _again(view: RunView, choices: Choices) -> list[Part]:
     row, settings = view.trial(trial), view.settings
     command = ["itnas", "train", f"trial-{trial}.yaml", "--task", row["task"], "--replicas", str(settings["replicas"])]
     command += ["--seed", str(settings["seed"])]
-    for option, value in (("--steps", settings["steps"]), ("--length", settings["length"])):
+    for option, value in (("--steps", settings.get("steps")), ("--length", settings.get("length"))):
         command += [] if value is None else [option, str(value)]
     text = " ".join(shlex.quote(part) for part in command)
     return [
