@@ -7,7 +7,9 @@ visit starts a browser of its own, with nothing in its caches; the two dashboard
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -18,7 +20,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .planted_run import plant
 from .sections import Section, command, run_sections
@@ -33,9 +35,23 @@ PEER = """() => document.querySelectorAll('.scatterlayer .point').length > 100
     || [...document.querySelectorAll('.gl-canvas')].some((each) => each.width > 0)"""
 
 
+class Server(NamedTuple):
+    address: str
+    pid: int
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stopped while another is measured: what it goes on to work out after a visit is not the other's concern."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+
 @contextmanager
-def served(command: list[str], port: int) -> Iterator[str]:
-    """A server's address, once it answers."""
+def served(command: list[str], port: int) -> Iterator[Server]:
+    """A server, once it answers."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         base = f"http://127.0.0.1:{port}"
@@ -45,7 +61,7 @@ def served(command: list[str], port: int) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.1)
-        yield base
+        yield Server(base, process.pid)
     finally:
         process.terminate()
         process.wait(20)
@@ -95,11 +111,13 @@ def paint(quick: bool) -> list[dict[str, Any]]:
         port, other = free_port(), free_port()
         peer = [str(Path(sys.executable).with_name("optuna-dashboard")), f"sqlite:///{study}", "--port", str(other)]
         with served(ours(run, port), port) as own, served(peer, other) as theirs:
-            visit(f"{theirs}/dashboard/studies/1", PEER)  # its first answer reads the storage
+            visit(f"{theirs.address}/dashboard/studies/1", PEER)  # its first answer reads the storage
             taken: dict[str, list[float]] = {"itnas": [], "optuna-dashboard": []}
             for _ in range(visits):
-                taken["itnas"].append(visit(f"{own}/trials", OURS))
-                taken["optuna-dashboard"].append(visit(f"{theirs}/dashboard/studies/1", PEER))
+                with theirs.held():
+                    taken["itnas"].append(visit(f"{own.address}/trials", OURS))
+                with own.held():
+                    taken["optuna-dashboard"].append(visit(f"{theirs.address}/dashboard/studies/1", PEER))
     medians = {name: statistics.median(each) for name, each in taken.items()}
     return [
         {
@@ -123,7 +141,7 @@ def large(quick: bool) -> list[dict[str, Any]]:
         run, port = plant(Path(folder) / "run", trials), free_port()
         with served(ours(run, port), port) as own:
             for page, until in (("trials", OURS), ("", points), ("search", points), ("findings", points)):
-                taken = [visit(f"{own}/{page}", until) for _ in range(1 if quick else 3)]
+                taken = [visit(f"{own.address}/{page}", until) for _ in range(1 if quick else 3)]
                 rows.append({"page": page or "overview", "trials": trials, "seconds": statistics.median(taken)})
     return rows
 
@@ -138,7 +156,7 @@ def polls(quick: bool) -> list[dict[str, Any]]:
             taken = []
             for _ in range(asked):
                 request = urllib.request.Request(
-                    f"{own}/_dash-update-component", body, {"Content-Type": "application/json"}
+                    f"{own.address}/_dash-update-component", body, {"Content-Type": "application/json"}
                 )
                 begun = time.perf_counter()
                 urllib.request.urlopen(request, timeout=10).read()
@@ -166,11 +184,11 @@ def interactions(quick: bool) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         run, port = plant(Path(folder) / "run", trials), free_port()
         with served(ours(run, port), port) as own, browser() as page:
-            page.goto(f"{own}/trials")
+            page.goto(f"{own.address}/trials")
             page.wait_for_function(OURS)
             page.wait_for_timeout(1_000)
             rows = [_sorted(page, first), _ticked(page), _filtered(page)]
-            page.goto(f"{own}/search")
+            page.goto(f"{own.address}/search")
             page.wait_for_function("() => document.querySelectorAll('.scatterlayer .point').length > 100")
             page.wait_for_timeout(2_000)
             rows.append(_boxed(page))
