@@ -39,16 +39,14 @@ Draw = Callable[[RunView, Choices], Drawn]
 
 
 class Panel(NamedTuple):
-    """`needs`: the words of the choices that change it. `lasting`: whether new trials leave it as it is."""
+    """`needs`: the words of the choices that change it."""
 
     draw: Draw
     needs: tuple[str, ...]
-    lasting: bool = False
 
     def print(self, view: RunView, choices: Choices) -> str:
         """What its figure follows from: while this stays the same, so does the figure."""
-        version = "" if self.lasting else str(view.version)
-        return "\n".join([view.name, version, *(choices[word] for word in self.needs)])
+        return "\n".join([view.name, str(view.version), *(choices[word] for word in self.needs)])
 
     def drawn(self, view: RunView, choices: Choices) -> Drawn:
         """A run that is damaged, or a file that is missing, leaves a note instead of a figure."""
@@ -62,11 +60,11 @@ class Panel(NamedTuple):
 PANELS: Registry[Panel] = Registry("panel")
 
 
-def panel(name: str, *needs: str, lasting: bool = False) -> Callable[[Draw], Draw]:
+def panel(name: str, *needs: str) -> Callable[[Draw], Draw]:
     """Make a figure known by its name."""
 
     def add(draw: Draw) -> Draw:
-        PANELS.add(name, Panel(draw, ("run", *needs), lasting))
+        PANELS.add(name, Panel(draw, ("run", *needs)))
         return draw
 
     return add
@@ -225,9 +223,8 @@ def _change(own: KernelChoice) -> Drawn:
     recorded = own.array("history")
     profiles = None if recorded is None else [each[own.head] for each in recorded]
     steps = own.array("history_steps")
-    return _module(
-        change, change.prepare(profiles, () if steps is None else [int(each) for each in steps], own.array("offsets"))
-    )
+    told = () if steps is None else [int(each) for each in steps]
+    return _module(change, change.prepare(profiles, told, own.array("history_offsets")))
 
 
 @panel("curves", "task", "trial")
@@ -241,5 +238,5 @@ def _curves(view: RunView, choices: Choices) -> Drawn:
     if rows.empty:
         return Drawn(nothing("nothing of its training is known"))
     chance, ceiling = view.levels(view.trial(trial)["task"])
-    info = learning_curves.prepare(rows, chance=chance or 0.0, ceiling=ceiling, title="")
+    info = learning_curves.prepare(rows, chance=chance, ceiling=ceiling, title="")
     return Drawn(learning_curves.draw(info))

@@ -27,11 +27,11 @@ class Curve(NamedTuple):
 class LearningCurves(NamedTuple):
     title: str
     curves: list[Curve]
-    chance: float
+    chance: float | None
     ceiling: float | None
 
 
-def prepare(curves: pd.DataFrame, *, chance: float, ceiling: float | None, title: str) -> LearningCurves:
+def prepare(curves: pd.DataFrame, *, chance: float | None, ceiling: float | None, title: str) -> LearningCurves:
     """From the table of `curves.parquet`; a dead replica's curves end where it died."""
     found = []
     for _, own in curves.sort_values("step").groupby("replica"):

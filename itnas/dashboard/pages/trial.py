@@ -135,9 +135,12 @@ def _again(view: RunView, choices: Choices) -> list[Part]:
         return _nothing()
     row, settings = view.trial(trial), view.settings
     command = ["itnas", "train", f"trial-{trial}.yaml", "--task", row["task"], "--replicas", str(settings["replicas"])]
-    command += ["--seed", str(settings["seed"])]
-    for option, value in (("--steps", settings.get("steps")), ("--length", settings.get("length"))):
-        command += [] if value is None else [option, str(value)]
+    # Its seeds count up from here: a genome that is tried again gets others.
+    seeds = [each["seed"] for each in view.reader.replicas(trial=trial) if each["phase"] == "search"]
+    command += ["--seed", str(min(seeds, default=settings["seed"]))]
+    for option in ("steps", "batch-size", "length"):
+        value = settings.get(option.replace("-", "_"))
+        command += [] if value is None else [f"--{option}", str(value)]
     text = " ".join(shlex.quote(part) for part in command)
     return [
         html.P("Download the genome, then:"),
