@@ -19,6 +19,7 @@ from itnas.dashboard.panels import PANELS
 from itnas.dashboard.parts import Part, control, go, panel
 from itnas.dashboard.security import Access, guard
 from itnas.dashboard.view import RunView
+from itnas.figures import sketch
 from itnas.store import RunError
 from itnas.store.lock import driven
 
@@ -48,9 +49,10 @@ class _Dash(Dash):
         typesetting would read formulas into names."""
         tags: str = super()._generate_scripts_html()
         used = [tag for tag in tags.splitlines() if not any(name in tag for name in UNUSED)]
-        # The largest by far: it is read while the others run, and figures wait for it (`page.js`).
-        plotly = [tag.replace("<script ", '<script async id="plotly" ') for tag in used if PLOTLY in tag]
-        return "\n".join([*plotly, *(tag for tag in used if PLOTLY not in tag)])
+        # The largest by far: it is fetched while the others run, and run when figures want it (`page.js`).
+        plotly = next(tag for tag in used if PLOTLY in tag)
+        fetched = plotly.replace("<script ", '<link rel="preload" as="script" id="plotly" ').replace(" src=", " href=")
+        return "\n".join([fetched.removesuffix("</script>"), *(tag for tag in used if tag != plotly)])
 
     def _generate_renderer(self) -> str:
         return f'<script id="_dash-renderer" src="{self.get_asset_url("start.js")}"></script>'
@@ -153,6 +155,9 @@ def fill(part: Any, view: RunView, choices: Choices) -> None:
         if kind == "figure":
             child.figure, remark = PANELS[name].drawn(view, choices)
             _sibling(part, "remark", name).children = remark
+            place = _sibling(part, "sketch", name)
+            if place is not None and (clouds := sketch.prepare(child.figure)):
+                place.src = sketch.draw(clouds)
             _sibling(part, "seen", name).data = PANELS[name].print(view, choices)
         elif kind == "block":
             child.children = BLOCKS[name].told(view, choices)
@@ -161,7 +166,7 @@ def fill(part: Any, view: RunView, choices: Choices) -> None:
 
 def _sibling(part: Any, kind: str, name: str) -> Any:
     wanted = {"kind": kind, "name": name}
-    return next(each for each in part._traverse() if getattr(each, "id", None) == wanted)
+    return next((each for each in part._traverse() if getattr(each, "id", None) == wanted), None)
 
 
 def _header(views: Mapping[str, RunView], view: RunView, page: str, choices: Choices) -> Part:

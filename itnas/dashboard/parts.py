@@ -22,13 +22,18 @@ def panel(name: str) -> dict[str, str]:
     return {"kind": "figure", "name": name}
 
 
-def place(name: str, title: str, *, wide: bool = False, note: str = "", height: int = HEIGHT) -> Component:
-    """Where a figure goes (`panels.py` draws it), below its title. `height`: of the plot, in pixels."""
+def place(
+    name: str, title: str, *, wide: bool = False, note: str = "", height: int = HEIGHT, sketched: bool = False
+) -> Component:
+    """Where a figure goes (`panels.py` draws it), below its title. `height`: of the plot, in pixels. `sketched`: until
+    the browser can draw it, a picture of its points stands in."""
+    graph = dcc.Graph(id=panel(name), config=CONFIG, className="plot", responsive=True)
+    sketch = html.Img(id={"kind": "sketch", "name": name}, className="sketch", alt="")
     return html.Section(
         [
             html.H2(title),
             *([html.P(note, className="note")] if note else []),
-            dcc.Graph(id=panel(name), config=CONFIG, className="plot", responsive=True),
+            html.Div([sketch, graph], className="sketched") if sketched else graph,
             html.P(id={"kind": "remark", "name": name}, className="remark"),
             dcc.Store(id={"kind": "seen", "name": name}),
         ],

@@ -8,10 +8,26 @@
   const choices = () => Object.fromEntries(new URLSearchParams(location.search));
   let selection = [];
 
-  // Figures wait for whatever stands here: plotly's script arrives by itself, and puts itself in its own place.
-  if (!window.Plotly) {
-    window.Plotly = new Promise((arrived) => document.getElementById("plotly").addEventListener("load", arrived));
+  // Figures wait for whatever stands here. Plotly's script takes its time: where a sketch shows the points already, the
+  // rows of the grid come first. It then puts itself in its own place.
+  let fetched = document.getElementById("plotly");
+  let due = false;
+  let arrived;
+  window.Plotly = new Promise((done) => (arrived = done));
+
+  function runPlotly() {
+    if (!fetched) return;
+    const script = Object.assign(document.createElement("script"), { src: fetched.href, onload: () => arrived() });
+    fetched = null;
+    document.head.append(script);
   }
+
+  function plotlyIsDue() {
+    if (!document.querySelector(".sketch[src]")) return document.querySelector(".dash-graph");
+    return [...document.querySelectorAll(".ag-cell-value")].some((cell) => cell.textContent);
+  }
+
+  setTimeout(runPlotly, 3000);
 
   // ---- addresses
 
@@ -170,23 +186,21 @@
     Plotly.restyle(plot, { x: [x], y: [y] }, [own]).then(() => reworking.delete(plot));
   }
 
-  // What is seen is marked at once, the rest one by one: each takes as long as drawing the figure.
+  // One by one, as each takes as long as drawing the figure: first the one that was pointed at, then what is seen.
   function markAll() {
     tickRows();
-    const plots = [...document.querySelectorAll(".js-plotly-plot")];
-    const seen = (plot) => {
+    const place = (plot) => {
       const { top, bottom } = plot.getBoundingClientRect();
-      return bottom > 0 && top < innerHeight;
+      return plot.matches(":hover") ? 0 : bottom > 0 && top < innerHeight ? 1 : 2;
     };
-    plots.filter(seen).forEach(markPlot);
-    const rest = plots.filter((plot) => !seen(plot));
+    const plots = [...document.querySelectorAll(".js-plotly-plot")].sort((a, b) => place(a) - place(b));
     const next = () => {
-      const plot = rest.shift();
+      const plot = plots.shift();
       if (!plot) return;
       markPlot(plot);
       setTimeout(next, 0);
     };
-    setTimeout(next, 0);
+    next();
   }
 
   function watch(plot) {
@@ -202,6 +216,10 @@
   }
 
   new MutationObserver(() => {
+    if (fetched && !due && plotlyIsDue()) {
+      due = true;
+      setTimeout(runPlotly, document.querySelector(".sketch[src]") ? 100 : 0); // rows are painted first
+    }
     document.querySelectorAll(".js-plotly-plot").forEach((plot) => plot.on && watch(plot));
     listenToGrid();
     guardZooms();

@@ -13,7 +13,7 @@ from itnas.dashboard.view import RunView
 def trials(_view: RunView, choices: Choices) -> list[Part]:
     only = choices["only"] if choices["only"] in ONLY else "all"
     return [
-        place("scores", "Scores", wide=True, height=250),
+        place("scores", "Scores", wide=True, height=250, sketched=True),
         html.Section(
             [
                 html.Div(
