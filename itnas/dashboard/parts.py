@@ -23,17 +23,29 @@ def panel(name: str) -> dict[str, str]:
 
 
 def place(
-    name: str, title: str, *, wide: bool = False, note: str = "", height: int = HEIGHT, sketched: bool = False
+    name: str,
+    title: str,
+    *,
+    wide: bool = False,
+    note: str = "",
+    height: int = HEIGHT,
+    least: int = 0,
+    sketched: bool = False,
 ) -> Component:
-    """Where a figure goes (`panels.py` draws it), below its title. `height`: of the plot, in pixels. `sketched`: until
-    the browser can draw it, a picture of its points stands in."""
+    """Where a figure goes (`panels.py` draws it), below its title. `height`, `least` width: of the plot, in pixels; in
+    narrower cards it is moved sideways. `sketched`: until the browser can draw it, a picture of its points stands in.
+    """
     graph = dcc.Graph(id=panel(name), config=CONFIG, className="plot", responsive=True)
     sketch = html.Img(id={"kind": "sketch", "name": name}, className="sketch", alt="")
     return html.Section(
         [
             html.H2(title),
             *([html.P(note, className="note")] if note else []),
-            html.Div([sketch, graph], className="sketched") if sketched else graph,
+            html.Div(
+                [sketch, graph] if sketched else [graph],
+                className="drawing broad" if least else "drawing",
+                style={"--least": f"{least}px"},
+            ),
             html.P(id={"kind": "remark", "name": name}, className="remark"),
             dcc.Store(id={"kind": "seen", "name": name}),
         ],

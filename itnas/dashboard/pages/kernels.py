@@ -63,7 +63,7 @@ def kernels(view: RunView, choices: Choices) -> list[Part]:
         place("shares", "Content and position"),
         place("fidelity", "Fidelity of replacements", note="What each family's nearest kernel keeps, by budget."),
         place("growth", "Budgets by length", note="A state that grows with the length is attention's mark."),
-        place("replaced", "Replaced kernel and what is left", wide=True),
+        place("replaced", "Replaced kernel and what is left", wide=True, least=640),
         place("singular values", "Singular values"),
         place("rank profile", "Numbers that cross each cut"),
         place("spectrum", "Fourier magnitude"),

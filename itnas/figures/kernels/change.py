@@ -39,6 +39,8 @@ def prepare(
     places = places if places.shape == rows[0].shape else np.arange(rows[0].size, dtype=np.float32)
     order = sorted(range(len(rows)), key=lambda number: steps[number])
     drawn = [order[each] for each in np.linspace(0, len(order) - 1, min(len(order), MOST_RUNGS)).round().astype(int)]
+    carrying = _seen(np.stack(rows), places)
+    rows, places = [row[carrying] for row in rows], places[carrying]
     near = np.argsort(np.abs(places), kind="stable")[:MOST_OFFSETS]
     near = near[np.argsort(places[near], kind="stable")]
     found = np.stack([rows[each][near] for each in drawn])
@@ -49,6 +51,12 @@ def prepare(
     return Change(
         [int(steps[each]) for each in drawn], places[near], found, limit_of(found), "; ".join(filter(None, said))
     )
+
+
+def _seen(profiles: NDArray[Any], places: NDArray[Any]) -> NDArray[np.bool_]:
+    """Without the offsets ahead, where nobody ever looks there."""
+    ahead = places < 0
+    return np.ones_like(ahead) if profiles[:, ahead].any() else ~ahead
 
 
 def draw(info: Change) -> go.Figure:
