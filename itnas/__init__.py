@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from itnas import recover
     from itnas.behaviour import explain
     from itnas.entry import build, task, train
+    from itnas.export.entry import export
+    from itnas.export.load import load
     from itnas.genome import Genome
     from itnas.operator import (
         Cloud,
@@ -54,6 +56,8 @@ __all__ = [
     "__version__",
     "build",
     "explain",
+    "export",
+    "load",
     "recover",
     "search",
     "task",
@@ -66,10 +70,11 @@ _ELSEWHERE = {
     "Space": "itnas.space",
     "build": "itnas.entry",
     "explain": "itnas.behaviour",
+    "load": "itnas.export.load",
     "task": "itnas.entry",
     "train": "itnas.entry",
 }
-_PACKAGES = ("recover", "search")  # `itnas.search` can also be called
+_PACKAGES = ("export", "recover", "search")  # `itnas.export` and `itnas.search` can also be called
 _HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", *_PACKAGES)} | _ELSEWHERE
 
 

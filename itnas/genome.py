@@ -126,12 +126,22 @@ class Genome(Settings):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a genome from a YAML or JSON file."""
-        return cls.from_dict(read_document(Path(path)), str(path))
+        """Read a genome from a YAML or JSON file. What an export says of where it comes from is no part of it."""
+        return cls.from_dict(apart(read_document(Path(path)), str(path))[0], str(path))
 
     def save(self, path: str | Path) -> None:
         """Write the genome as YAML, or as JSON where the name ends in .json; the file is whole or untouched."""
         write_document(Path(path), self.to_dict())
+
+
+def apart(data: Any, where: str) -> tuple[Any, dict[str, Any]]:
+    """A genome's document without its `provenance`, and that."""
+    if not isinstance(data, dict) or "provenance" not in data:
+        return data, {}
+    told = data["provenance"]
+    if not isinstance(told, dict):
+        raise ValueError(f"{where}: provenance: a mapping is expected, got {type(told).__name__}")
+    return {name: each for name, each in data.items() if name != "provenance"}, told
 
 
 def migrated(data: Any, where: str) -> Any:

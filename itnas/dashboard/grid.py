@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dash_ag_grid as dag
 
-from itnas.dashboard.cells import as_csv
+from itnas.cells import as_csv
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.view import RunView
 from itnas.pareto import pareto_front

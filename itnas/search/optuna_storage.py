@@ -51,6 +51,18 @@ def write_storage(reader: RunReader, target: Path) -> None:
         Path(f"{temporary}.lock").unlink(missing_ok=True)
 
 
+def trials_in(path: Path) -> int:
+    """How many trials a storage holds, of all studies."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        storage = _storage(path)
+        found = sum(len(storage.get_all_trials(study._study_id, deepcopy=False)) for study in storage.get_all_studies())
+        if isinstance(storage, RDBStorage):
+            storage.engine.dispose()
+    Path(f"{path}.lock").unlink(missing_ok=True)
+    return found
+
+
 def _storage(path: Path) -> BaseStorage:
     if path.suffix == ".log":
         return JournalStorage(JournalFileBackend(str(path)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itnas.dashboard.cells import as_csv, defused
+from itnas.cells import as_csv, defused
 
 
 @pytest.mark.parametrize("blanks", ["", " ", "\t", "\n", "\r", "\x0b", "\xa0", "\u3000", "\x00", "  \t"])

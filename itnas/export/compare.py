@@ -1,0 +1,74 @@
+"""An export against what it was made from: on samples that no training saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from itnas.tasks import Batch, Task
+from itnas.tasks.base import take
+
+SEED = 2_026  # of the samples that are compared on; validation and test splits have seed 0
+SAMPLES = 512
+TOGETHER = 64
+
+
+def lengths_of(task: Task) -> list[int]:
+    """The task's length, and a shorter one where the task has such samples."""
+    shorter = [length for length in task.lengths if length < task.length]
+    return [task.length, *shorter[-1:]]
+
+
+def fresh_batches(task: Task, size: int = 8) -> list[Batch]:
+    """A batch at each of two lengths."""
+    return [task.batch("validation", seed=SEED, step=1, size=size, length=length) for length in lengths_of(task)]
+
+
+def difference(one: Tensor, other: Tensor) -> float:
+    """The largest difference, relative to the largest output where that is more than 1."""
+    if one.shape != other.shape:
+        raise ValueError(f"the outputs have shapes {tuple(one.shape)} and {tuple(other.shape)}")
+    if not one.numel():
+        return 0.0
+    scale = max(1.0, float(one.abs().max()))
+    return float((one.double() - other.double()).abs().max()) / scale
+
+
+def outputs(network: nn.Module, batches: Sequence[Batch]) -> list[Tensor]:
+    with torch.no_grad():
+        return [network(batch.inputs, batch.domain) for batch in batches]
+
+
+def agreement(first: nn.Module, second: nn.Module, task: Task, most: float) -> dict[str, Any]:
+    """How far two networks' outputs lie apart; more than `most` is an error."""
+    batches = fresh_batches(task)
+    pairs = zip(outputs(first, batches), outputs(second, batches), strict=True)
+    found = max(difference(*pair) for pair in pairs)
+    return {"lengths": lengths_of(task), "largest_difference": within(found, most)}
+
+
+def within(found: float, most: float) -> float:
+    if not found <= most:
+        raise ValueError(f"loaded back, it differs from the network by {found:.2g}, where {most:.0e} is allowed")
+    return found
+
+
+def score(network: nn.Module, task: Task, split: str = "validation", samples: int = SAMPLES) -> float:
+    """The task's metric on the samples of a split that trainings are scored on."""
+    return scored(lambda batch: network(batch.inputs, batch.domain), task, split, samples)
+
+
+def scored(answer: Callable[[Batch], Tensor], task: Task, split: str = "validation", samples: int = SAMPLES) -> float:
+    size = task.split_size(split)
+    whole = task.batch(split, size=samples if size is None else min(samples, size))
+    total = weight = 0.0
+    with torch.no_grad():
+        for start in range(0, len(whole), TOGETHER):
+            batch = take(whole, np.arange(start, min(start + TOGETHER, len(whole))))
+            value, weighs = task.score(answer(batch), batch)
+            total, weight = total + value * weighs, weight + weighs
+    return total / weight if weight else float("nan")

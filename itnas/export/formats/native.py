@@ -1,0 +1,77 @@
+"""`--format native`: every layer as the classical layer that its verdict names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from itnas.export.compare import agreement, score
+from itnas.export.documents import as_json
+from itnas.export.formats.base import Format, register
+from itnas.export.formats.weights import write_network
+from itnas.export.load import source_of
+from itnas.export.native.crystallise import Budget, Outcome, crystallise
+from itnas.export.native.measure import flops_per_point, measured
+from itnas.export.native.verdicts import verdicts_of
+from itnas.export.source import Source
+from itnas.models import Network
+
+MEASURED = "measured.json"  # the one file that differs from export to export
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+@register
+@dataclass(frozen=True)
+class Native(Format):
+    """Settings: `distil_steps`, `tune_steps`, `keep` (see `Budget`), and `progress`, a function that is told."""
+
+    name = "native"
+    summary = "a folder with classical layers in place of discovered ones: convolution, recurrence, attention"
+    budget: Budget = field(default_factory=Budget)
+    progress: Callable[[str], None] = _silent
+
+    def configured(self, settings: Mapping[str, Any]) -> Self:
+        found = dict(settings)
+        progress = found.pop("progress", self.progress)
+        names = {"distil_steps": "distil", "tune_steps": "tune", "keep": "keep"}
+        own = {names[name]: found.pop(name) for name in list(found) if name in names}
+        super().configured(found)
+        return replace(self, budget=replace(self.budget, **own), progress=progress)
+
+    def write(self, source: Source, target: Path) -> dict[str, Any]:
+        network = source.trained
+        outcome = crystallise(network, source.task, verdicts_of(source), self.budget, self.progress)
+        about = told(network, outcome, source)
+        crystal = replace(source, network=outcome.network, provenance={**source.provenance, "crystallised": about})
+        write_network(crystal, outcome.network, target)
+        again = source_of(target, source.task).network
+        assert again is not None
+        same = agreement(outcome.network, again, source.task, most=0.0)
+        self.progress("measuring")
+        rows = measured(network, again, source.task)
+        (target / MEASURED).write_text(as_json(rows), encoding="utf-8")
+        return {**same, **about, "validation_score": score(again, source.task)}
+
+
+def told(network: Network, outcome: Outcome, source: Source) -> dict[str, Any]:
+    """What became of each layer, and what it cost."""
+    return {
+        "layers": [each.to_dict() for each in outcome.layers],
+        "score_before": outcome.before,
+        "score_after": outcome.after,
+        "kept": outcome.kept,
+        "parameters_before": _parameters(network),
+        "parameters_after": _parameters(outcome.network),
+        "flops_per_point_before": source.genome.cost(source.task.length, source.task).flops_per_token,
+        "flops_per_point_after": flops_per_point(outcome.network, source.task),
+        "steps": outcome.steps,
+    }
+
+
+def _parameters(network: Network) -> int:
+    return sum(part.numel() for part in network.parameters())

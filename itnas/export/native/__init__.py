@@ -1,0 +1,1 @@
+"""Crystallising: each layer as the classical layer that its verdict names."""

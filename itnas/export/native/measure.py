@@ -1,0 +1,101 @@
+"""What a crystallised network costs beside the one that it came from, on this machine."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from itnas.models import Network
+from itnas.tasks import Batch, Task
+
+LONGEST = 1024
+BATCH = 4
+LEAST, SECONDS = 5, 0.4  # timed runs, and how long they go on at least
+
+
+def lengths_of(task: Task) -> list[int]:
+    """The task's length, four times that, and a long one."""
+    return sorted({task.length, min(4 * task.length, LONGEST), max(LONGEST, task.length)})
+
+
+def sample(task: Task, length: int) -> Batch | None:
+    """Inputs of any length, drawn at random where the task has none so long; None: only a task can place them."""
+    try:
+        return task.batch("validation", seed=3, size=BATCH, length=length)
+    except ValueError:
+        pass
+    if task.batch("validation", seed=3, size=1).domain is not None:
+        return None
+    drawn = torch.Generator().manual_seed(0)
+    if task.vocabulary is None:
+        inputs = torch.randn(BATCH, length, task.channels, generator=drawn)
+    else:
+        inputs = torch.randint(task.vocabulary, (BATCH, length), generator=drawn)
+    return Batch(inputs, inputs)
+
+
+def measured(before: Network, after: Network, task: Task) -> list[dict[str, Any]]:
+    """Forward passes without gradients, in turns: milliseconds, and MiB of tensors held at once."""
+    rows = []
+    for length in lengths_of(task):
+        batch = sample(task, length)
+        if batch is not None:
+            runs = {name: _run(network, batch) for name, network in (("before", before), ("after", after))}
+            took = side_by_side(runs)
+            row = {"length": length, "batch": BATCH, "before ms": took["before"], "after ms": took["after"]}
+            held = {f"{name} MiB": peak_memory(run) for name, run in runs.items()}
+            rows.append({**row, "times as fast": took["before"] / took["after"], **held})
+    return rows
+
+
+def flops_per_point(network: Network, task: Task) -> float:
+    """Of matrix products, convolutions and attention, as torch counts them, at the task's length."""
+    batch = task.batch("validation", seed=3, size=1)
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        network(batch.inputs, batch.domain)
+    return counter.get_total_flops() / (2 * batch.inputs.shape[1])  # a multiplication and an addition are one
+
+
+def _run(network: nn.Module, batch: Batch) -> Callable[[], None]:
+    def run() -> None:
+        with torch.no_grad():
+            network(batch.inputs, batch.domain)
+
+    return run
+
+
+def side_by_side(runs: Mapping[str, Callable[[], None]]) -> dict[str, float]:
+    """Median milliseconds of each; they take turns, so that a busy moment meets both."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    begun = time.perf_counter()
+    while min(map(len, taken.values())) < LEAST or time.perf_counter() - begun < SECONDS:
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            taken[name].append(time.perf_counter() - start)
+    return {name: 1e3 * statistics.median(times) for name, times in taken.items()}
+
+
+def peak_memory(run: Callable[[], None]) -> float:
+    """MiB of torch's tensors at once, beyond those held before."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler would tell of itself on the terminal
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        run()
+    assert seen.profiler is not None
+    changes = [each for each in seen.profiler.kineto_results.events() if each.name() == "[memory]"]
+    held = most = 0
+    for each in sorted(changes, key=lambda event: event.start_ns()):
+        held += each.nbytes()
+        most = max(most, held)
+    return most / 2**20
