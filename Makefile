@@ -62,6 +62,8 @@ bench: $(READY) ## Measure everything against its peers (four hours); results go
 	$(BIN)/itnas bench behaviour --out benchmarks/results/behaviour.json
 	$(BIN)/itnas bench search --out benchmarks/results/search.json
 	$(BIN)/itnas bench dashboard --out benchmarks/results/dashboard.json
+	$(BIN)/itnas bench crystallise --out benchmarks/results/crystallise.json
+	$(BIN)/itnas bench learning-rates --out benchmarks/results/learning_rate_transfer.json
 	$(BIN)/python -m benchmarks.tables
 
 clean: ## Remove the virtual environment and caches

@@ -12,7 +12,10 @@ RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("plans", "training", "verdicts", "search", "dashboard")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("plans", "training", "verdicts", "search", "dashboard", "scaling", "export")
+    ),
 )
 
 

@@ -10,6 +10,7 @@ from itnas.genome import Genome
 from itnas.models import Network, build_network, specialist
 from itnas.models.specialists import LAYERS
 from itnas.registry import check_choice
+from itnas.scaling import Amount, amount, scaled
 from itnas.tasks import Task, find
 from itnas.training import Budget, Report, Trained, TrainingFolder, plan_for, probe, recipe, train_recipe
 from itnas.training.trainer import RUNGS
@@ -33,7 +34,9 @@ def train(
     seed: int = 0,
     budget: Budget | int | None = None,
     batch_size: int | None = None,
-    length: int | None = None,
+    width: Amount | None = None,
+    depth: Amount | None = None,
+    length: Amount | None = None,
     rungs: Sequence[float] = RUNGS,
     out: str | Path | None = None,
     device: str = "auto",
@@ -44,18 +47,20 @@ def train(
 ) -> Trained:
     """Train a genome on a task: `replicas` seeds with each of its learning rates, side by side.
 
+    `width`, `depth` and `length` replace those of the genome and the task, by a number or by a factor ("2x").
     `budget`: a number of steps, or a `Budget` in samples or seconds; None: what the genome or the task recommends.
     With `out` the outcome is written there, and an interrupted training goes on where it was. `test` scores the test
     split as well. `rungs`: shares of the budget after which the validation score is taken.
     """
+    found = find(task)
     made = recipe(
-        genome_of(genome),
-        find(task),
+        scaled(genome_of(genome), width=width, depth=depth),
+        found,
         replicas=replicas,
         seed=seed,
         budget=Budget(budget) if isinstance(budget, int) else budget,
         batch_size=batch_size,
-        length=length,
+        length=None if length is None else amount(length, found.length, "length"),
         rungs=rungs,
         precision=precision,
     )
@@ -70,12 +75,19 @@ def train(
 
 
 def genome_of(genome: Genome | str | Path) -> Genome:
-    """A genome as it is, a specialist by its name, or a genome from a YAML or JSON file."""
+    """A genome as it is, a specialist by its name, or a genome from a YAML or JSON file, or the folder it lies in."""
     if isinstance(genome, Genome):
         return genome
     if isinstance(genome, str) and genome in LAYERS:
         return specialist(genome)
     path = Path(genome)
+    if path.is_dir():
+        inside = path / "genome.yaml"
+        if not inside.is_file():
+            raise ValueError(
+                f"{path} is a folder without a genome.yaml: name a genome's file, or a folder that holds one"
+            )
+        return Genome.load(inside)
     if path.is_file() or path.suffix in (".yaml", ".yml", ".json"):
         return Genome.load(path)
     check_choice("specialist (and no such file)", str(genome), LAYERS)

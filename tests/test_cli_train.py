@@ -222,6 +222,25 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         (["gru", "--task", "parity/16"], "unknown variant of task parity '16': there is none to choose from"),
         (["gru", "--task", "parity/length=1000000000000"], "not enough memory: ask for less"),
         (["missing.yaml", "--task", "parity"], "missing.yaml: No such file or directory"),
+        (
+            [".", "--task", "parity"],
+            ". is a folder without a genome.yaml: name a genome's file, or a folder that holds one",
+        ),
+        (["gru", "--task", "parity", "--width", "0x"], "a factor must be greater than 0, got width 0x"),
+        (
+            ["gru", "--task", "parity", "--width", "abc"],
+            "width must be a factor such as 2x or a whole number such as 64",
+        ),
+        (["gru", "--task", "parity", "--width", "0"], "width: input should be greater than or equal to 1, got 0"),
+        (["gru", "--task", "parity", "--width", "-2"], "width: input should be greater than or equal to 1, got -2"),
+        (["transformer", "--task", "parity", "--width", "33"], "use a multiple of 2, such as width=34"),
+        (["gru", "--task", "parity", "--depth", "0.3x"], "depth 0.3x of 2 is 0.6, which is no whole number: ask for 1"),
+        (["gated-conv-attention", "--task", "parity", "--depth", "3"], "use a multiple of 2, such as depth=2 or 4"),
+        (["gru", "--task", "parity", "--length", "0.3x"], "length 0.3x of 64 is 19.2, which is no whole number"),
+        (
+            ["gru", "--task", "parity", "--length", "many"],
+            "length must be a factor such as 2x or a whole number such as 128",
+        ),
         (["gru", "--task", "no.such.module:Task"], "importing no.such.module failed"),
     ],
 )
@@ -234,6 +253,36 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert message in errors
     assert errors.count("\n") == 1, errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_scaled_up_from_a_folder_it_goes_on_where_it_was(tmp_path: Path, inside: Inside) -> None:
+    first, large = tmp_path / "first", tmp_path / "large"
+    assert inside(*command(first, 3, "--quiet"))[0] == 0
+    arguments = ["train", str(first), "--task", "parity/length=8,batch_size=8", "--replicas", "1", "--steps", "3"]
+    arguments += ["--width", "2x", "--depth", "3", "--length", "1.5x", "--out", str(large), "--json"]
+    code, shown, errors = inside(*arguments)
+    assert code == 0, errors
+    assert errors.splitlines()[0] == (
+        "itnas: learning rates stay the genome's, 0.003 and 0.01 at width 32; 2 times as wide, "
+        "most networks want rates about 2 times lower: docs/scaling.md"
+    )
+    assert json.loads(shown)["task"] == "parity/length=12,batch_size=8"
+    made = itnas.Genome.load(large / "genome.yaml")
+    assert (made.width, made.depth) == (64, 3)
+    assert made.training == itnas.Genome.load(first / "genome.yaml").training
+    again = inside(*arguments)
+    assert (again[0], again[1]) == (0, shown)
+    assert again[2] == f"itnas: {large} holds the result already; delete it to train again\n"
+
+
+@pytest.mark.parametrize(
+    "options", [["--width", "1x"], ["--width", "16"], ["--depth", "2x"], ["--width", "2x", "--quiet"]]
+)
+def test_advice_is_given_where_it_is_needed(tmp_path: Path, inside: Inside, options: list[str]) -> None:
+    arguments = ["train", "gru", "--task", "parity/length=8,batch_size=8", "--replicas", "1", "--steps", "1"]
+    code, _, errors = inside(*arguments, *options, "--out", str(tmp_path / "out"))
+    assert code == 0, errors
+    assert "learning rates" not in errors
 
 
 def test_a_full_disk_is_said_and_nothing_finished_is_lost(tmp_path: Path) -> None:

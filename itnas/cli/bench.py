@@ -56,6 +56,18 @@ def dashboard(as_json: AsJson = False, only: Only = None, quick: Quick = False, 
     _run("dashboard", as_json, only, quick, out)
 
 
+@app.command(cls=Command)
+def crystallise(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
+    """Crystallised networks of the default tasks: the score they keep, and how much faster they are (ten minutes)."""
+    _run("crystallise", as_json, only, quick, out)
+
+
+@app.command(cls=Command, name="learning-rates")
+def learning_rates(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
+    """The best learning rate at several widths (ten minutes)."""
+    _run("learning_rate_transfer", as_json, only, quick, out)
+
+
 def _run(name: str, as_json: bool, only: list[str] | None, quick: bool, out: Path | None) -> None:
     """Measure, show, and write; sections that were not run keep what the file says of them."""
     from itnas.files import write_atomically

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +13,18 @@ from itnas.cli.listing import cell_text, check_suffix
 from itnas.cli.progress import training_progress
 from itnas.signals import stop_request
 
+if TYPE_CHECKING:
+    from itnas.genome import Genome
+
 PICTURES = ("html", "png", "svg")
 
 
+def _amount(flag: str, text: str) -> Any:
+    return typer.Option(flag, metavar="<n|nx>", help=text)
+
+
 def train(
-    genome: Annotated[str, typer.Argument(help="A genome's YAML or JSON file, or a specialist: transformer, gru, ...")],
+    genome: Annotated[str, typer.Argument(help="A genome's file, a folder with a genome.yaml, or a specialist.")],
     tasks: Annotated[
         list[str], typer.Option("--task", "-t", help="A task, with settings: recall/pairs=16, or module:Class.")
     ],
@@ -28,7 +35,11 @@ def train(
     ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", help="Budget in seconds instead.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Samples per step and replica.")] = None,
-    length: Annotated[int | None, typer.Option("--length", help="Points per sample.")] = None,
+    width: Annotated[
+        str | None, _amount("--width", "Another width than the genome's: 128, or 2x for twice it.")
+    ] = None,
+    depth: Annotated[str | None, _amount("--depth", "Another depth: 8, or 2x.")] = None,
+    length: Annotated[str | None, _amount("--length", "Points per sample: 256, or 4x the task's.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="What the replicas' seeds are derived from.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the outcome; by default one under runs/train.")
@@ -52,17 +63,19 @@ def train(
         if plot.is_dir():
             raise ValueError(f"--plot {plot} is a folder: name a file")
     from itnas.entry import genome_of
+    from itnas.scaling import amount, scaled
     from itnas.tasks import find
     from itnas.training import InterruptedTrainingError, TrainingFolder, plan_for, probe, recipe, train_recipe
 
+    own, task = genome_of(genome), find(tasks[0])
     made = recipe(
-        genome_of(genome),
-        find(tasks[0]),
+        scaled(own, width=width, depth=depth),
+        task,
         replicas=replicas,
         seed=seed,
         budget=_budget(steps, samples, seconds),
         batch_size=batch_size,
-        length=length,
+        length=None if length is None else amount(length, task.length, "length"),
         precision=precision,  # type: ignore[arg-type]  # checked there
     )
     plan = plan_for(device, capture=capture)
@@ -71,6 +84,8 @@ def train(
         found = folder.finished(made, test=test)
         if found is None:
             rates = list(made.genome.training.learning_rates) * len(made.seeds)
+            if made.genome.width > own.width and not quiet:
+                typer.echo(f"itnas: {_advice(own, made.genome.width)}", err=True)
             try:
                 with training_progress(f"{genome} on {made.task.label}", rates, quiet=quiet) as on_report:
                     train_recipe(made, plan=plan, folder=folder, test=test, on_report=on_report, stop=stop)
@@ -97,6 +112,14 @@ def _budget(steps: int | None, samples: int | None, seconds: float | None) -> An
     if len(chosen) > 1:
         raise ValueError("--steps, --samples and --seconds exclude each other: give one of them")
     return Budget(chosen[0][1], chosen[0][0]) if chosen else None  # type: ignore[arg-type]
+
+
+def _advice(own: Genome, width: int) -> str:
+    rates, factor = " and ".join(f"{rate:g}" for rate in own.training.learning_rates), f"{width / own.width:.3g}"
+    return (
+        f"learning rates stay the genome's, {rates} at width {own.width}; {factor} times as wide, most networks want "
+        f"rates about {factor} times lower: docs/scaling.md"
+    )
 
 
 def _default_folder(made: Any, seed: int) -> Path:

@@ -156,7 +156,8 @@ def command(source: Source, file: str) -> str:
     told = source.provenance
     words = ["itnas", "train", file, "--task", source.task.label]
     if told.get("seeds"):
-        words += ["--replicas", str(len(told["seeds"])), "--seed", str(min(told["seeds"]))]
+        # As `recipe` derives them: a thousand for each seed of a command.
+        words += ["--replicas", str(len(told["seeds"])), "--seed", str(min(told["seeds"]) // 1000)]
     if told.get("precision", "float32") != "float32":
         words += ["--precision", told["precision"]]
     return " ".join(shlex.quote(word) for word in words)

@@ -11,6 +11,7 @@ from itnas.export.source import Source
 from itnas.files import document_text
 
 GENOME, WEIGHTS = "genome.yaml", "model.safetensors"
+MEASURED = "measured.json"  # what was timed: the one file that differs from export to export
 
 
 def genome_text(source: Source, *, as_json: bool = False) -> str:
@@ -35,8 +36,9 @@ def as_json(data: Any) -> str:
 
 
 def fingerprints(path: Path) -> dict[str, str]:
-    """SHA-256 of each file of an export, by its name in it."""
+    """SHA-256 of each file of an export, by its name in it; what was timed is left out."""
     found = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    found = [each for each in found if each.name != MEASURED]
     return {
         each.relative_to(path).as_posix() if path.is_dir() else "": hashlib.sha256(each.read_bytes()).hexdigest()
         for each in found

@@ -28,6 +28,7 @@ def header(source: Source, comparison: Comparison) -> str:
     """The docstring of the file."""
     told = source.provenance
     rows = [
+        ("Task", source.task.label),
         ("Genome", source.genome.hash + _origin(told)),
         *_scores(told),
         *(
@@ -39,7 +40,7 @@ def header(source: Source, comparison: Comparison) -> str:
     wide = max(len(name) for name, _ in rows) + 2
     lines = [line for name, text in rows for line in _wrapped(f"{name}:".ljust(wide), text)]
     usage = ["    from model import load", "", f"    outputs = load()({', '.join(_passed(comparison.given[0]))})"]
-    first = _safe(f"A network for the task {source.task.label}, found and trained by itnas. It needs torch alone.")
+    first = _safe(f"A network for the task {source.task.name}, found and trained by itnas. It needs torch alone.")
     return "\n".join(['"""' + first, "", *lines, "", *usage, '"""'])
 
 
@@ -110,9 +111,7 @@ def _outputs(task: Task) -> str:
 
 
 def _wrapped(name: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        name + _safe(text), WIDTH, subsequent_indent=" " * len(name), break_long_words=False, break_on_hyphens=False
-    )
+    return textwrap.wrap(name + _safe(text), WIDTH, subsequent_indent=" " * len(name), break_on_hyphens=False)
 
 
 def _safe(text: str) -> str:

@@ -63,9 +63,8 @@ def compared(source: Source) -> Comparison:
         if isinstance(layer, IntegralTransform):
             layer.plan = "dense"
     batches = _batches(source.task)
-    expected = [_answer(network, batch) for batch in batches]
-    # What the network itself cannot take has been refused by now, in its own words.
     blueprint = blueprint_of(network, batches[0].domain)
+    expected = [_answer(network, batch) for batch in batches]
     twin = plain_network(blueprint)
     twin.load_state_dict(plain_state(network, blueprint))
     kept = [number for number, batch in enumerate(batches) if blueprint.fits(batch)]

@@ -38,9 +38,7 @@ def dynamic_shapes(blueprint: Blueprint, arguments: Mapping[str, Tensor]) -> dic
     if "shape" in blueprint.domain:
         del sizes["length"]
     return {
-        name: {
-            at: sizes[axis] for at, axis in enumerate(AXES.get(name, ())) if axis in sizes and part.shape[at] > 1
-        }
+        name: {at: sizes[axis] for at, axis in enumerate(AXES.get(name, ())) if axis in sizes and part.shape[at] > 1}
         for name, part in arguments.items()
     }
 

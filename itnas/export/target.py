@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from itnas.files import sync_folder
 
 ABOUT = "export.json"  # in every folder that is an export
+HERE, EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 
 
 @contextmanager
@@ -73,11 +76,15 @@ def _missing(parent: Path) -> list[Path]:
 
 
 def _sweep(out: Path) -> None:
-    """Remove what processes that are no more left half-written."""
-    left = re.compile(re.escape(f".{out.stem}.export-") + r"(\d+)" + re.escape(out.suffix))
-    for each in out.parent.iterdir():
+    """Remove what processes that are no more left half-written; an old export that had stepped aside comes back."""
+    left = re.compile(re.escape(f".{out.stem}.export-") + r"(\d+)" + re.escape(out.suffix) + "(-old)?")
+    for each in list(out.parent.iterdir()):
         found = left.fullmatch(each.name)
-        if found and not _alive(int(found[1])):
+        if not found or _alive(int(found[1])):
+            continue
+        if found[2] and not out.exists():
+            os.rename(each, out)
+        else:
             _remove(each)
 
 
@@ -104,8 +111,10 @@ def _settle(path: Path) -> None:
 def _place(temporary: Path, out: Path) -> None:
     if not out.is_dir():
         os.replace(temporary, out)
+    elif _exchanged(temporary, out):
+        _remove(temporary)
     else:
-        # A folder with something in it cannot be replaced in one step: the old one steps aside meanwhile.
+        # Elsewhere a folder with something in it cannot be replaced in one step: the old one steps aside meanwhile.
         aside = temporary.with_name(f"{temporary.name}-old")
         os.rename(out, aside)
         try:
@@ -115,6 +124,12 @@ def _place(temporary: Path, out: Path) -> None:
             raise
         _remove(aside)
     sync_folder(out.parent)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two names change places in one step, where the system can: Linux's renameat2."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    return rename is not None and rename(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) == 0
 
 
 def _remove(path: Path) -> None:

@@ -135,9 +135,9 @@ def _again(view: RunView, choices: Choices) -> list[Part]:
         return _nothing()
     row, settings = view.trial(trial), view.settings
     command = ["itnas", "train", f"trial-{trial}.yaml", "--task", row["task"], "--replicas", str(settings["replicas"])]
-    # Its seeds count up from here: a genome that is tried again gets others.
+    # A thousand seeds are derived from each that a command names; a genome that is tried again gets others.
     seeds = [each["seed"] for each in view.reader.replicas(trial=trial) if each["phase"] == "search"]
-    command += ["--seed", str(min(seeds, default=settings["seed"]))]
+    command += ["--seed", str(min(seeds) // 1000 if seeds else settings["seed"])]
     for option in ("steps", "batch-size", "length"):
         value = settings.get(option.replace("-", "_"))
         command += [] if value is None else [f"--{option}", str(value)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from itnas.export.compare import agreement, score
-from itnas.export.documents import as_json
+from itnas.export.documents import MEASURED, as_json
 from itnas.export.formats.base import Format, register
 from itnas.export.formats.weights import write_network
 from itnas.export.load import source_of
@@ -17,8 +17,6 @@ from itnas.export.native.measure import flops_per_point, measured
 from itnas.export.native.verdicts import verdicts_of
 from itnas.export.source import Source
 from itnas.models import Network
-
-MEASURED = "measured.json"  # the one file that differs from export to export
 
 
 def _silent(_line: str) -> None:

@@ -30,16 +30,19 @@ class Tables(RunFormat):
             rows = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
             (target / f"{name}.csv").write_text(as_csv(list(frame.columns), rows), encoding="utf-8")
             frame.to_parquet(target / f"{name}.parquet", index=False)
-            pd.testing.assert_frame_equal(pd.read_parquet(target / f"{name}.parquet"), frame, check_dtype=False)
-            if len(frame.columns) and len(pd.read_csv(target / f"{name}.csv")) != len(frame):
-                raise ValueError(f"loaded back, {name}.csv has another number of rows")
             counts[name] = len(frame)
+            if not len(frame.columns):
+                continue  # nothing has happened yet
+            again = [pd.read_parquet(target / f"{name}.parquet"), pd.read_csv(target / f"{name}.csv")]
+            if not again[0].equals(frame) or len(again[1]) != len(frame):
+                raise ValueError(f"loaded back, the table of {name} is another one")
         return {"rows": counts}
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Lists and mappings as JSON: one number or text in each cell."""
     found = frame.copy()
-    for column in found.select_dtypes(object):
-        found[column] = [json.dumps(each) if isinstance(each, (list, dict)) else each for each in found[column]]
+    for column in found.columns:
+        if any(isinstance(each, (list, dict)) for each in found[column]):
+            found[column] = [json.dumps(each) if isinstance(each, (list, dict)) else each for each in found[column]]
     return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
 
 from itnas.export.elsewhere import answered
 from itnas.export.formats.base import Format, register
@@ -30,7 +33,19 @@ class TorchProgram(Format):
     def write(self, source: Source, target: Path) -> dict[str, Any]:
         comparison = compared(source)
         program, _ = captured(comparison)
-        with silent():
-            torch.export.save(program, target)
+        target.write_bytes(saved(program))
         found = answered(RUN, target, comparison.given)
         return {**comparison.told, "largest_difference": comparison.close(found, LIMIT)}
+
+
+def saved(program: ExportedProgram) -> bytes:
+    """The file, without the samples that the program was traced with and the paths of the code it came from."""
+    for module in program.graph_module.modules():
+        if isinstance(module, GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)
+    program.example_inputs = None
+    buffer = BytesIO()
+    with silent():
+        torch.export.save(program, buffer)
+    return buffer.getvalue()

@@ -47,6 +47,13 @@ class Budget:
     tune: int = 300
     keep: float = 0.95
 
+    def __post_init__(self) -> None:
+        for name, steps in (("distil", self.distil), ("tune", self.tune)):
+            if steps < 0:
+                raise ValueError(f"{name} must be 0 steps or more, got {steps}")
+        if not self.keep <= 1:
+            raise ValueError(f"keep is a share, 1 at most, got {self.keep}")
+
 
 @dataclass
 class Told:

@@ -94,7 +94,9 @@ def _check(spec: Any, where: str) -> None:
             raise ValueError(f"{where}: {name}: whole numbers up to {MOST:,} are expected")
         if isinstance(value, list) and not 0 < len(value) <= MOST:
             raise ValueError(f"{where}: {name}: at least one number is expected")
-    wanted = set(signature(PIECES[spec["piece"]]).parameters)
-    unknown = sorted(set(spec) - wanted - {"piece"})
-    if unknown:
-        raise ValueError(f"{where}: {spec['piece']} takes no {', '.join(unknown)}")
+    wanted = signature(PIECES[spec["piece"]]).parameters
+    unknown = sorted(set(spec) - set(wanted) - {"piece"})
+    missing = [name for name, each in wanted.items() if each.default is each.empty and name not in spec]
+    if unknown or missing:
+        told = f"takes no {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)}"
+        raise ValueError(f"{where}: {spec['piece']} {told}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import statistics
 import time
@@ -19,6 +20,8 @@ from itnas.tasks import Batch, Task
 LONGEST = 1024
 BATCH = 4
 LEAST, SECONDS = 5, 0.4  # timed runs, and how long they go on at least
+PATIENCE = 10.0  # seconds after which one timed run has to do
+MOST_BYTES = 2**31  # of a forward pass, as it is predicted: more is not tried
 
 
 def lengths_of(task: Task) -> list[int]:
@@ -43,11 +46,14 @@ def sample(task: Task, length: int) -> Batch | None:
 
 
 def measured(before: Network, after: Network, task: Task) -> list[dict[str, Any]]:
-    """Forward passes without gradients, in turns: milliseconds, and MiB of tensors held at once."""
+    """Forward passes without gradients, in turns: milliseconds, and MiB of tensors held at once.
+
+    Lengths at which the discovered network would need too much memory are left out.
+    """
     rows = []
     for length in lengths_of(task):
         batch = sample(task, length)
-        if batch is not None:
+        if batch is not None and before.genome.cost(length, task, batch_size=BATCH).activation_bytes <= MOST_BYTES:
             runs = {name: _run(network, batch) for name, network in (("before", before), ("after", after))}
             took = side_by_side(runs)
             row = {"length": length, "batch": BATCH, "before ms": took["before"], "after ms": took["after"]}
@@ -59,9 +65,9 @@ def measured(before: Network, after: Network, task: Task) -> list[dict[str, Any]
 def flops_per_point(network: Network, task: Task) -> float:
     """Of matrix products, convolutions and attention, as torch counts them, at the task's length."""
     batch = task.batch("validation", seed=3, size=1)
-    counter = FlopCounterMode(display=False)
+    counter, still = FlopCounterMode(display=False), copy.deepcopy(network).requires_grad_(False)
     with torch.no_grad(), counter:
-        network(batch.inputs, batch.domain)
+        still(batch.inputs, batch.domain)
     return counter.get_total_flops() / (2 * batch.inputs.shape[1])  # a multiplication and an addition are one
 
 
@@ -79,12 +85,16 @@ def side_by_side(runs: Mapping[str, Callable[[], None]]) -> dict[str, float]:
     for run in runs.values():
         run()
     begun = time.perf_counter()
-    while min(map(len, taken.values())) < LEAST or time.perf_counter() - begun < SECONDS:
+    while not all(taken.values()) or _goes_on(min(map(len, taken.values())), time.perf_counter() - begun):
         for name, run in runs.items():
             start = time.perf_counter()
             run()
             taken[name].append(time.perf_counter() - start)
     return {name: 1e3 * statistics.median(times) for name, times in taken.items()}
+
+
+def _goes_on(runs: int, seconds: float) -> bool:
+    return (runs < LEAST and seconds < PATIENCE) or seconds < SECONDS
 
 
 def peak_memory(run: Callable[[], None]) -> float:

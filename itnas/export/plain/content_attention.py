@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from itnas.export.plain.points import Points, earlier
-from itnas.export.plain.stand_in import StandIn
+from itnas.export.plain.stand_in import StandIn, shifted
 
 
 class ContentAttention(StandIn):
@@ -95,14 +95,13 @@ class WindowAttention(StandIn):
     def mixed(self, u: Tensor, points: Points) -> Tensor:
         query, key, value = (part(u).unflatten(-1, (self.heads, -1)) for part in (self.query, self.key, self.value))
         here = torch.ones_like(u[..., 0]) if points.valid is None else points.valid.to(u.dtype).expand(u.shape[:2])
-        keys, values, there = (self.shifted(part) for part in (key, value, here))
+        keys, values, there = (self.near(part) for part in (key, value, here))
         logits = (query.unsqueeze(3) * keys).sum(-1) * query.shape[-1] ** -0.5 + self.bias
         # Outside the line there is nobody; a padded point that sees nobody gets equal shares of nothing.
         weights = logits.masked_fill(there[:, :, None] == 0, -1e9).softmax(-1)
         mixed: Tensor = self.out((weights.unsqueeze(-1) * values).sum(3).flatten(2))
         return mixed
 
-    def shifted(self, part: Tensor) -> Tensor:
-        """part [B, N, *rest] as seen over each offset, zero outside: [B, N, *rest with the offsets before the last]."""
-        rest = (0, 0) * (part.dim() - 2)
-        return torch.stack([F.pad(part, (*rest, offset, -offset)) for offset in self.offsets], max(part.dim() - 1, 2))
+    def near(self, part: Tensor) -> Tensor:
+        """part [B, N, *rest] over each offset, zero outside: [B, N, *rest with the offsets before the last axis]."""
+        return torch.stack([shifted(part, offset) for offset in self.offsets], max(part.dim() - 1, 2))

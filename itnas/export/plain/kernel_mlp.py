@@ -73,7 +73,7 @@ class MlpKernel(nn.Module):
 
     def forward(self, u: Tensor, points: Points, time: Tensor | None) -> Tensor:
         """k, [B|1, H, N, N], of points with features u [B, N, C] at times [B, H, N]."""
-        z = self.each_head(self.bias)[:, None, None]  # [B|1, H, N, N, hidden]
+        z = self.each_head(self.bias)[None, :, None, None]  # [B|1, H, N, N, hidden]
         if "content" in self.features:
             z = z + torch.einsum("bic,hkc->bhik", u, self.content_row).unsqueeze(3)
             z = z + torch.einsum("bjc,hkc->bhjk", u, self.content_col).unsqueeze(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from itnas.export.plain.points import Points, without_padding
 
@@ -49,3 +50,10 @@ class Pointwise(StandIn):
     def mixed(self, u: Tensor, points: Points) -> Tensor:
         mapped: Tensor = self.map(u)
         return mapped
+
+
+def shifted(part: Tensor, offset: int) -> Tensor:
+    """part_(i - offset) for every point i, zero outside: [B, N, ...] along the second axis."""
+    ahead = max(-offset, 0)
+    padded = F.pad(part, (*(0, 0) * (part.dim() - 2), max(offset, 0), ahead))
+    return padded[:, ahead : ahead + part.shape[1]]

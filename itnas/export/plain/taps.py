@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from itnas.export.plain.points import Points
-from itnas.export.plain.stand_in import StandIn
+from itnas.export.plain.stand_in import StandIn, shifted
 
 
 class TapConvolution(StandIn):
@@ -29,10 +29,12 @@ class TapConvolution(StandIn):
             self.convolution = nn.Conv1d(width * len(offsets), width, 1)
 
     def mixed(self, u: Tensor, points: Points) -> Tensor:
-        x, (furthest, nearest) = u.transpose(1, 2), (self.offsets[0], self.offsets[-1])
+        furthest, nearest = self.offsets[0], self.offsets[-1]
         if not self.even:
-            x = torch.cat([F.pad(x, (offset, -offset)) for offset in self.offsets], 1)
-        else:
-            x = F.pad(x, (furthest, -nearest))
-        y: Tensor = self.convolution(x)
-        return y.transpose(1, 2)
+            copies = torch.cat([shifted(u, offset) for offset in self.offsets], -1)
+            y: Tensor = self.convolution(copies.transpose(1, 2))
+            return y.transpose(1, 2)
+        # Where all taps look ahead, the first answers belong to points before the line.
+        y = self.convolution(F.pad(u.transpose(1, 2), (max(furthest, 0), max(-nearest, 0))))
+        before = max(-furthest, 0)
+        return y[..., before : before + u.shape[1]].transpose(1, 2)

@@ -1,0 +1,153 @@
+"""Exports of a run's trials: what is written says what was found, and can be done again."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+import itnas
+from itnas.export.formats import FORMATS, Format
+from itnas.files import read_document
+from itnas.genome import Genome, apart
+from itnas.store import RunError
+from tests.dashboard.planting import planting
+
+FOLDERS = [name for name, form in FORMATS.items() if not form.suffixes]
+FAST = {"native": {"distil_steps": 3, "tune_steps": 3, "keep": 0.0}}
+
+
+def _out(folder: Path, name: str) -> Path:
+    suffixes = FORMATS[name].suffixes
+    return folder / (f"out.{suffixes[0]}" if suffixes else "out")
+
+
+@pytest.mark.parametrize("ending", ["yaml", "json"])
+def test_a_genome_comes_back_through_the_strict_door(swept: Path, tmp_path: Path, ending: str) -> None:
+    out = tmp_path / f"best.{ending}"
+    itnas.export(swept, "flip-flop", out, trial=2)
+    genome, (_, told) = Genome.load(out), apart(read_document(out), str(out))
+    run = itnas.Run(swept)
+    assert told["genome"] == run.reader.trial(2)["genome"]
+    assert genome.training.steps == 12
+    assert genome.layers == Genome.from_dict(run.reader.genome(told["genome"])).layers
+    assert told["command"].startswith(f"itnas train best.{ending} --task flip-flop/length=16 ")
+    assert told["origin"] == "sampler"
+
+
+def test_what_is_told_can_be_done_again(swept: Path, tmp_path: Path) -> None:
+    """The command in the file trains to the very score that the file tells."""
+    out = tmp_path / "best.yaml"
+    itnas.export(swept, "local-pattern", out)
+    told = read_document(out)["provenance"]
+    words = shlex.split(told["command"])
+    given = dict(zip(words[3::2], words[4::2], strict=True))
+    again = itnas.train(out, given["--task"], replicas=int(given["--replicas"]), seed=int(given["--seed"]))
+    assert again.score.mean == told["score"]["mean"]
+    assert (again.score.low, again.score.high) == (told["score"]["low"], told["score"]["high"])
+
+
+def test_weights_are_loaded_as_the_same_network(swept: Path, tmp_path: Path) -> None:
+    done = itnas.export(swept, "flip-flop", tmp_path / "out", trial=2, format="weights")
+    network = itnas.load(tmp_path / "out")
+    assert done.compared["largest_difference"] == 0.0
+    assert not network.training
+    batch = network.task.batch("test", size=4)
+    assert network(batch.inputs, batch.domain).shape == (4, 16, network.task.outputs)
+    about = json.loads((tmp_path / "out/export.json").read_text())
+    assert about["compared"] == done.compared
+    assert set(about["files"]) >= {"genome.yaml", "model.safetensors", "README.md"}
+    card = (tmp_path / "out/README.md").read_text()
+    assert card.startswith("---\nlibrary_name: itnas\n")
+    assert "kernels/layer-1-head-1.png" in card
+    assert all((tmp_path / "out" / name).is_file() for name in about["files"])
+
+
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if name not in ("torch", "onnx", "module")])
+def test_the_same_twice_is_the_same_to_the_last_bit(swept: Path, tmp_path: Path, name: str) -> None:
+    outs = [_out(tmp_path / each, name) for each in ("one", "other")]
+    for out in outs:
+        itnas.export(swept, "flip-flop", out, format=name, **FAST.get(name, {}))
+    one, other = outs
+    if one.is_file():
+        assert one.read_bytes() == other.read_bytes()
+        return
+    names = sorted(str(path.relative_to(one)) for path in one.rglob("*") if path.is_file())
+    assert names == sorted(str(path.relative_to(other)) for path in other.rglob("*") if path.is_file())
+    # What was timed is the one thing that differs.
+    _, differing, missing = filecmp.cmpfiles(one, other, names, shallow=False)
+    assert (set(differing) - {"measured.json"}, missing) == (set(), [])
+
+
+def test_an_export_can_be_exported_again(swept: Path, tmp_path: Path) -> None:
+    itnas.export(swept, "flip-flop", tmp_path / "crystal", trial=2, format="native", **FAST["native"])
+    itnas.export(tmp_path / "crystal", out=tmp_path / "again", format="weights")
+    first, second = itnas.load(tmp_path / "crystal"), itnas.load(tmp_path / "again")
+    batch = first.task.batch("test", size=4)
+    with torch.no_grad():
+        assert torch.equal(first(batch.inputs), second(batch.inputs))
+
+
+def test_a_training_of_ones_own_is_exported(tmp_path: Path) -> None:
+    itnas.train("gru", "flip-flop/length=16", replicas=1, budget=3, out=tmp_path / "trained")
+    itnas.export(tmp_path / "trained", out=tmp_path / "out", format="weights")
+    assert itnas.load(tmp_path / "out").task.label == "flip-flop/length=16"
+
+
+def test_tables_hold_the_run(swept: Path, tmp_path: Path) -> None:
+    itnas.export(swept, out=tmp_path / "tables", format="table")
+    trials = itnas.Run(swept).trials()
+    for frame in (pd.read_parquet(tmp_path / "tables/trials.parquet"), pd.read_csv(tmp_path / "tables/trials.csv")):
+        assert frame["score"].tolist() == pytest.approx(trials["score"].tolist(), nan_ok=True)
+        assert frame["genome"].tolist() == trials["genome"].tolist()
+
+
+def test_tables_of_a_run_without_trials(tmp_path: Path) -> None:
+    with planting(tmp_path / "run", ["flip-flop"], state="created"):
+        pass
+    done = itnas.export(tmp_path / "run", out=tmp_path / "tables", format="table")
+    assert done.compared["rows"]["trials"] == 0
+
+
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if isinstance(form, Format) and form.trained])
+def test_without_weights_there_is_nothing_to_load(bare: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="needs trained weights, and none were kept"):
+        itnas.export(bare, "flip-flop", _out(tmp_path, name), format=name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_genome_needs_no_weights(bare: Path, tmp_path: Path) -> None:
+    itnas.export(bare, "flip-flop", tmp_path / "best.yaml")
+    told = read_document(tmp_path / "best.yaml")["provenance"]
+    assert told["score_of"] == "the search itself"
+    assert told["seeds"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"trial": 99}, "no trial 99"),
+        ({"task": "recall"}, "no task 'recall'"),
+        ({"trial": 0, "task": "local-pattern"}, "trial 0 is on flip-flop"),
+        ({"format": "pickle"}, "unknown format 'pickle'"),
+        ({"format": "genome", "keep": 0.5}, "takes no keep"),
+    ],
+)
+def test_what_there_is_not_is_said(swept: Path, tmp_path: Path, given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        itnas.export(swept, **({"task": "flip-flop", "out": tmp_path / "new/best.yaml"} | given))
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_run_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no such folder"):
+        itnas.export(tmp_path / "nothing", "flip-flop", tmp_path / "best.yaml")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/run.db").write_bytes(b"no database")
+    with pytest.raises(RunError):
+        itnas.export(tmp_path / "run", "flip-flop", tmp_path / "best.yaml")
