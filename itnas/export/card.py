@@ -35,6 +35,7 @@ def card(source: Source, network: Network, pictures: Sequence[str]) -> str:
         "## Scores",
         _scores(told, source),
         *_verdicts(told),
+        *_crystallised(told),
         *_shown(pictures),
         "## Use",
         f'```python\nimport itnas\n\nnetwork = itnas.load(".")  # this folder\n'
@@ -103,6 +104,20 @@ def _verdicts(told: Mapping[str, Any]) -> list[str]:
 def _finding(row: Mapping[str, Any]) -> str:
     where = "some layer" if row["layer"] is None else f"layer {int(row['layer']) + 1}"
     return f"{where}: {_plain(row['sentence'])}"
+
+
+def _crystallised(told: Mapping[str, Any]) -> list[str]:
+    """What stands in for each layer of a crystallised network, and what it kept."""
+    about = told.get("crystallised")
+    if not about:
+        return []
+    rows = ["| layer | verdict | now | R² beside the layer | |", "|---|---|---|---|---|"]
+    for each in about["layers"]:
+        agrees = "" if each["agrees"] is None else f"{each['agrees']:.3f}"
+        why = _plain(each["why"]) if each["agrees"] is None else ""
+        rows.append(f"| {each['layer'] + 1} | {each['family']} | {each['became']} | {agrees} | {why} |")
+    scores = f"{about['score_before']:.4f} before, {about['score_after']:.4f} after"
+    return ["## Crystallised", "\n".join(rows), f"Validation score {scores}; the scores above are of before."]
 
 
 def _shown(pictures: Sequence[str]) -> list[str]:

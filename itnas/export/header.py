@@ -31,6 +31,7 @@ def header(source: Source, comparison: Comparison) -> str:
         ("Task", source.task.label),
         ("Genome", source.genome.hash + _origin(told)),
         *_scores(told),
+        *_crystallised(told),
         *(
             (name, f"{signature_of(name, part)}{_meaning(source.task, name)}")
             for name, part in comparison.given[0].items()
@@ -79,6 +80,16 @@ def _origin(told: Mapping[str, Any]) -> str:
     if told.get("run") is None or told.get("trial") is None:
         return ""
     return f", trial {told['trial']} of the run {told['run']}"
+
+
+def _crystallised(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Which layers classical ones stand in for, and what that did to the score; the scores above are of before."""
+    about = told.get("crystallised")
+    if not isinstance(about, Mapping):
+        return []
+    count = sum(each["agrees"] is not None for each in about["layers"])
+    scores = f"validation score {about['score_before']:.4g} before, {about['score_after']:.4g} after"
+    return [("Classical", f"{count} of {len(about['layers'])} layers are classical ones that stand in; {scores}")]
 
 
 def _scores(told: Mapping[str, Any]) -> list[tuple[str, str]]:

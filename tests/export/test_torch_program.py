@@ -18,7 +18,7 @@ from itnas.space import shipped
 from tests.export.networks import LAYERS, PROGRAMS, domains, genome, placed, sampled, source, twin_of, unless_refused
 
 OTHERS = ("line-padded", "times", "cloud", "graphs")
-QUICK = ("softmax, and factorised with a clock", "cells both ways")
+QUICK = ("softmax, and factorised with a clock",)
 
 
 @pytest.mark.parametrize(

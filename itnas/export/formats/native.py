@@ -63,6 +63,8 @@ def told(network: Network, outcome: Outcome, source: Source) -> dict[str, Any]:
         "score_before": outcome.before,
         "score_after": outcome.after,
         "kept": outcome.kept,
+        "test_score_before": score(network, source.task, "test"),
+        "test_score_after": score(outcome.network, source.task, "test"),
         "parameters_before": _parameters(network),
         "parameters_after": _parameters(outcome.network),
         "flops_per_point_before": source.genome.cost(source.task.length, source.task).flops_per_token,
