@@ -62,11 +62,16 @@ class StrictLoader(yaml.SafeLoader):
         return found
 
 
-StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)$"),
-    list("-+0123456789."),
-)
+class _StrictDumper(yaml.SafeDumper):
+    """Quotes the texts that `StrictLoader` would take for numbers."""
+
+
+for _kind in (StrictLoader, _StrictDumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)$"),
+        list("-+0123456789."),
+    )
 
 
 def parse_document(text: str, name: str, *, is_json: bool = False) -> Any:
@@ -119,7 +124,7 @@ def document_text(data: Any, *, as_json: bool = False) -> str:
     """Plain data as YAML or JSON."""
     if as_json:
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
-    return yaml.safe_dump(data, sort_keys=False, width=120, default_flow_style=None)
+    return yaml.dump(data, Dumper=_StrictDumper, sort_keys=False, width=120, default_flow_style=None)
 
 
 def write_document(path: Path, data: Any) -> None:

@@ -38,7 +38,7 @@ def card(source: Source, network: Network, pictures: Sequence[str]) -> str:
         *_crystallised(told),
         *_shown(pictures),
         "## Use",
-        f'```python\nimport itnas\n\nnetwork = itnas.load(".")  # this folder\n'
+        f"```python\nimport itnas\n\nnetwork = itnas.load({_where(source)})  # this folder\n"
         f'batch = itnas.task("{_plain(source.task.label)}").batch("test", size=4)\n'
         "outputs = network(batch.inputs, batch.domain)\n```",
         "## Train it again",
@@ -46,6 +46,12 @@ def card(source: Source, network: Network, pictures: Sequence[str]) -> str:
         *_origin(told),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _where(source: Source) -> str:
+    """A task of somebody's own has to be named: no file says what code to run."""
+    own = f', task="{_plain(source.task.label)}"' if ":" in source.task.label else ""
+    return f'"."{own}'
 
 
 def pictures(source: Source) -> dict[str, bytes]:

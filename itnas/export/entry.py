@@ -48,6 +48,8 @@ def export(
     _check_name(target, form)
     check(target, folder=not form.suffixes, force=force)
     if not isinstance(form, Format):
+        if task is not None or trial is not None:
+            raise ValueError(f"the format {form.name} holds all tasks and trials: leave --task and --trial out")
         return _whole_run(run, form, target, force=force)
     source = chosen(run, task, trial)
     if form.trained:
@@ -75,8 +77,9 @@ def chosen(run: Run | str | Path, task: str | None = None, trial: int | None = N
         return of_run(Run(path), task, trial)
     if trial is not None:
         raise ValueError(f"{path} is no run, so it has no trial {trial}: leave --trial out")
-    source = source_of(path) if is_export(path) else of_training(path)
-    if task is not None and task not in (source.task.label, source.task.name):
+    own = task if task is not None and ":" in task else None
+    source = source_of(path, own) if is_export(path) else of_training(path)
+    if task is not None and task not in (source.task.label, source.task.name, source.task.origin):
         raise ValueError(f"{path} was trained on {source.task.label}, not on {task}: leave --task out")
     return source
 
@@ -86,13 +89,16 @@ def written(source: Source, form: Format, out: Path, *, force: bool = False) -> 
     file = out.name if form.name == "genome" else GENOME
     source = replace(source, provenance={**source.provenance, "command": command(source, file)})
     folder = not form.suffixes
+    beside = None if folder or not form.sidecar else out.with_name(f"{out.name}.json")
+    if beside is not None:
+        check(beside, folder=False, force=force)
     with fresh(out, folder=folder, force=force) as target:
         compared = form.write(source, target)
         about = about_text(form.name, source, compared, fingerprints(target))
         if folder:
             (target / ABOUT).write_text(about, encoding="utf-8")
-        elif form.sidecar:
-            write_atomically(out.with_name(f"{out.name}.json"), about.encode())
+    if beside is not None:
+        write_atomically(beside, about.encode())
     return Exported(out, form.name, compared)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from itnas.export.documents import GENOME, WEIGHTS
 from itnas.export.native.layers import LAYERS, crystallised, read_layers
+from itnas.export.provenance import checked
 from itnas.export.source import Source
 from itnas.export.target import ABOUT
 from itnas.files import read_document
@@ -49,7 +50,7 @@ def source_of(path: Path, task: Task | str | None = None) -> Source:
             "name a folder that `itnas export --format weights` or `--format native` wrote"
         )
     document, told = apart(read_document(path / GENOME), str(path / GENOME))
-    genome = Genome.from_dict(document, str(path / GENOME))
+    genome, told = Genome.from_dict(document, str(path / GENOME)), checked(told, str(path / GENOME))
     own = _task(path, told, task)
     layers = read_layers(path / LAYERS) if (path / LAYERS).is_file() else None
     network = _network(path, genome, own, layers)
@@ -83,6 +84,11 @@ def _network(path: Path, genome: Genome, task: Task, layers: list[Any] | None) -
     tensors = _tensors(path / WEIGHTS)
     network = crystallised(build_network(genome, task), layers, path / LAYERS)
     fit(network, tensors, path / WEIGHTS)
+    kinds = {name: part.dtype for name, part in network.state_dict().items()}
+    other = next((name for name, part in tensors.items() if part.dtype != kinds[name]), None)
+    if other is not None:
+        kind, wanted = (str(each).removeprefix("torch.") for each in (tensors[other].dtype, kinds[other]))
+        raise ValueError(f"{path / WEIGHTS}: the numbers of {other} are {kind}, not {wanted}")
     return network.eval()
 
 

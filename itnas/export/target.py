@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import json
 import os
+import platform
 import re
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from itnas.export.documents import MEASURED
 from itnas.files import sync_folder
+from itnas.store.connect import DATABASE
 
 ABOUT = "export.json"  # in every folder that is an export
 HERE, EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
@@ -21,19 +27,20 @@ HERE, EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 def fresh(out: Path, *, folder: bool, force: bool) -> Iterator[Path]:
     """A path beside `out` to write to, with the same ending, which takes its place when all went well.
 
-    The name holds the process's number: what a killed export left behind is swept by the next one to the same place.
+    Its name says whose it is: what a killed export left behind is swept by the next one to the same place.
     """
     check(out, folder=folder, force=force)
     made = _missing(out.parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     _sweep(out)
-    temporary = out.with_name(f".{out.stem}.export-{os.getpid()}{out.suffix}")
+    temporary = out.with_name(f"{_stem(out)}{os.getpid()}-{secrets.token_hex(4)}{out.suffix}")
     try:
         if folder:
             temporary.mkdir()
         yield temporary
         _settle(temporary)
-        _place(temporary, out)
+        check(out, folder=folder, force=force)  # minutes may have passed
+        _place(temporary, out, force=force)
     except BaseException:
         _remove(temporary)
         for each in made:
@@ -48,15 +55,12 @@ def check(out: Path, *, folder: bool, force: bool) -> None:
         raise ValueError(f"--out {out}: name a {'folder' if folder else 'file'} of its own")
     if out.is_symlink():
         raise ValueError(f"--out {out} is a link: name the place itself")
+    run = next((each for each in [out, *out.resolve().parents] if (each / DATABASE).exists()), None)
+    if run is not None:
+        raise ValueError(f"--out {out} lies in the run {run}, which keeps its folder to itself: name another place")
     if folder and out.is_dir():
-        if not any(out.iterdir()):
-            return
-        if not force:
-            raise ValueError(f"--out {out} exists: name another folder, or replace it with --force")
-        if not (out / ABOUT).is_file():
-            raise ValueError(
-                f"--out {out} is no earlier export (it has no {ABOUT}), so it is not replaced: name another"
-            )
+        if any(out.iterdir()):
+            _check_replaced(out, force=force)
     elif out.is_dir():
         raise ValueError(f"--out {out} is a folder: name a file")
     elif out.exists():
@@ -64,6 +68,24 @@ def check(out: Path, *, folder: bool, force: bool) -> None:
             raise ValueError(f"--out {out} is a file: name a folder")
         if not force:
             raise ValueError(f"--out {out} exists: name another file, or write over it with --force")
+
+
+def _check_replaced(out: Path, *, force: bool) -> None:
+    """Only what an export wrote, and nothing beside it, may go."""
+    if not force:
+        raise ValueError(f"--out {out} exists: name another folder, or replace it with --force")
+    try:
+        listed = set(json.loads((out / ABOUT).read_text(encoding="utf-8"))["files"]) | {ABOUT, MEASURED}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError(
+            f"--out {out} is no earlier export (it has no {ABOUT}), so it is not replaced: name another"
+        ) from None
+    others = [each for path in sorted(out.rglob("*")) if (each := path.relative_to(out).as_posix()) not in listed]
+    kept = [each for each in others if not (out / each).is_dir() or (out / each).is_symlink()]
+    if kept:
+        raise ValueError(
+            f"--out {out} also holds {kept[0]}, which no export wrote, so it is not replaced: name another"
+        )
 
 
 def _missing(parent: Path) -> list[Path]:
@@ -75,9 +97,15 @@ def _missing(parent: Path) -> list[Path]:
     return found
 
 
+def _stem(out: Path) -> str:
+    """How the names of unfinished exports to this place begin, on this machine."""
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+    return f".{out.stem[:80]}.export-{host}-"
+
+
 def _sweep(out: Path) -> None:
     """Remove what processes that are no more left half-written; an old export that had stepped aside comes back."""
-    left = re.compile(re.escape(f".{out.stem}.export-") + r"(\d+)" + re.escape(out.suffix) + "(-old)?")
+    left = re.compile(re.escape(_stem(out)) + r"(\d+)-[0-9a-f]{8}" + re.escape(out.suffix) + "(-old)?")
     for each in list(out.parent.iterdir()):
         found = left.fullmatch(each.name)
         if not found or _alive(int(found[1])):
@@ -95,7 +123,7 @@ def _alive(process: int) -> bool:
         return False
     except OSError:
         return True
-    return process != os.getpid()
+    return True
 
 
 def _settle(path: Path) -> None:
@@ -108,8 +136,10 @@ def _settle(path: Path) -> None:
                 os.fsync(file.fileno())
 
 
-def _place(temporary: Path, out: Path) -> None:
-    if not out.is_dir():
+def _place(temporary: Path, out: Path, *, force: bool) -> None:
+    if not force:
+        _place_anew(temporary, out)
+    elif not out.is_dir():
         os.replace(temporary, out)
     elif _exchanged(temporary, out):
         _remove(temporary)
@@ -124,6 +154,26 @@ def _place(temporary: Path, out: Path) -> None:
             raise
         _remove(aside)
     sync_folder(out.parent)
+
+
+def _place_anew(temporary: Path, out: Path) -> None:
+    """Whatever has come to the name meanwhile stays: a folder takes the place of an empty one only, a file of none."""
+    try:
+        if temporary.is_dir():
+            os.rename(temporary, out)
+            return
+        try:
+            os.link(temporary, out)
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError:  # a file system without hard links
+            os.rename(temporary, out)
+            return
+        temporary.unlink()
+    except OSError as error:
+        if out.exists():
+            raise ValueError(f"--out {out} has come to exist meanwhile: name another place, or use --force") from error
+        raise
 
 
 def _exchanged(one: Path, other: Path) -> bool:

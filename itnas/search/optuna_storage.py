@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from datetime import datetime
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
 
 from itnas.search.settings import SweepSettings
 from itnas.search.study import directions_of, distribution
@@ -45,10 +48,20 @@ def write_storage(reader: RunReader, target: Path) -> None:
                 _write_study(storage, reader, task, settings, space)
             if isinstance(storage, RDBStorage):
                 storage.engine.dispose()
+            else:
+                _same_worker(temporary)
         os.replace(temporary, target)
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise OSError(f"{target} cannot be written: {str(error.__cause__ or error).splitlines()[0]}") from error
     finally:
         temporary.unlink(missing_ok=True)
         Path(f"{temporary}.lock").unlink(missing_ok=True)
+
+
+def _same_worker(journal: Path) -> None:
+    """Optuna names each writer at random; the same run is to be the same file."""
+    lines = [json.loads(line) | {"worker_id": "itnas"} for line in journal.read_text(encoding="utf-8").splitlines()]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def trials_in(path: Path) -> int:

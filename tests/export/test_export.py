@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ from itnas.store import RunError
 from tests.dashboard.planting import planting
 
 FOLDERS = [name for name, form in FORMATS.items() if not form.suffixes]
-FAST = {"native": {"distil_steps": 3, "tune_steps": 3, "keep": 0.0}}
+FAST = {"native": {"distil_steps": 3, "tune_steps": 3, "keep": -10.0}}
 
 
 def _out(folder: Path, name: str) -> Path:
@@ -72,7 +73,8 @@ def test_weights_are_loaded_as_the_same_network(swept: Path, tmp_path: Path) -> 
 def test_the_same_twice_is_the_same_to_the_last_bit(swept: Path, tmp_path: Path, name: str) -> None:
     outs = [_out(tmp_path / each, name) for each in ("one", "other")]
     for out in outs:
-        itnas.export(swept, "flip-flop", out, format=name, **FAST.get(name, {}))
+        of = "flip-flop" if isinstance(FORMATS[name], Format) else None
+        itnas.export(swept, of, out, format=name, **FAST.get(name, {}))
     one, other = outs
     if one.is_file():
         assert one.read_bytes() == other.read_bytes()
@@ -142,6 +144,38 @@ def test_what_there_is_not_is_said(swept: Path, tmp_path: Path, given: dict[str,
     with pytest.raises(ValueError, match=said):
         itnas.export(swept, **({"task": "flip-flop", "out": tmp_path / "new/best.yaml"} | given))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_same_journal_twice(swept: Path, tmp_path: Path) -> None:
+    for name in ("one.log", "other.log"):
+        itnas.export(swept, out=tmp_path / name, format="optuna")
+    assert (tmp_path / "one.log").read_bytes() == (tmp_path / "other.log").read_bytes()
+
+
+def test_whole_runs_have_no_best(swept: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="leave --task and --trial out"):
+        itnas.export(swept, "flip-flop", tmp_path / "tables", format="table")
+
+
+def test_names_that_look_like_numbers(swept: Path, tmp_path: Path) -> None:
+    shutil.copytree(swept, tmp_path / "1e3")
+    itnas.export(tmp_path / "1e3", "flip-flop", tmp_path / "best.yaml")
+    assert read_document(tmp_path / "best.yaml")["provenance"]["run"] == "1e3"
+
+
+def test_what_stands_beside_a_file_is_not_overwritten(swept: Path, tmp_path: Path) -> None:
+    (tmp_path / "net.pt2.json").write_text("mine")
+    with pytest.raises(ValueError, match=r"net\.pt2\.json exists"):
+        itnas.export(swept, "flip-flop", tmp_path / "net.pt2", format="torch")
+    assert [each.name for each in tmp_path.iterdir()] == ["net.pt2.json"]
+
+
+def test_a_crystallised_network_stays_what_it_is(swept: Path, tmp_path: Path) -> None:
+    itnas.export(swept, "flip-flop", tmp_path / "one", trial=2, format="native", **FAST["native"])
+    done = itnas.export(tmp_path / "one", out=tmp_path / "other", format="native", **FAST["native"])
+    assert all("classical layer already" in each["why"] for each in done.compared["layers"])
+    assert "Crystallised" not in {each["became"] for each in done.compared["layers"]}
+    assert done.compared["products_per_point_before"] == done.compared["products_per_point_after"]
 
 
 def test_no_run_at_all(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_recurrence_is_a_sum_over_pairs(timed: bool, both: bool) -> None:
         gain = gain * gates.time(u) if timed else gain
         for i, j in itertools.product(range(17), repeat=2):
             if (j > i) if backwards else (j <= i):
-                between = fading[:, i:j] if backwards else fading[:, j + 1 : i + 1]
+                between = fading[:, min(i, j) + 1 : max(i, j) + 1]
                 kernel = (reading[:, i] * torch.exp(-between.sum(1)) * gain[:, j]).sum(-1, keepdim=True)
                 share = torch.zeros_like(value)
                 share[:, i] = kernel * value[:, j]
@@ -129,6 +129,7 @@ ATTENTION = genes.Integral(
 )
 SCAN = genes.Integral(kernel=genes.FactorisedKernel(rank=3, decay="clock"), measure="clock")
 FADING = genes.Integral(kernel=genes.FactorisedKernel(rank=2, decay="position"))
+BACK_AND_FORTH = genes.Integral(kernel=genes.FactorisedKernel(rank=2, decay="clock"))
 SUM = genes.Integral(kernel=genes.FactorisedKernel(rank=2, learned_rank=True), measure="uniform", rms_norm=False)
 CONVOLUTION = genes.Integral(
     kernel=genes.MlpKernel(features=("offset", "fourier")), quadrature=genes.Window(width=3.0), pointwise=False
@@ -141,10 +142,11 @@ CONVOLUTION = genes.Integral(
         (ATTENTION, Became("attention")),
         (SCAN, Became("recurrence", states=3)),
         (FADING, Became("recurrence", states=2)),
+        (BACK_AND_FORTH, Became("recurrence", states=2)),
         (SUM, Became("recurrence", states=2)),
         (CONVOLUTION, Became("convolution", 3, offsets=(0, 1, 2))),
     ],
-    ids=["attention", "scan", "fading", "sum", "convolution"],
+    ids=["attention", "scan", "fading", "back and forth", "sum", "convolution"],
 )
 @pytest.mark.parametrize("causal", [None, True])
 def test_layers_that_are_classical_by_construction_become_so_exactly(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,18 @@ def test_what_is_there_stays_unless_it_may_go(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("years of work")
-    for force, said in ((False, "exists"), (True, "no earlier export")):
+    for about, force, said in (
+        (None, False, "exists"),
+        (None, True, "no earlier export"),
+        ("{}", True, "no earlier export"),
+        ('{"files": {"model.py": ""}}', True, "also holds thesis.tex"),
+    ):
+        if about is not None:
+            (out / ABOUT).write_text(about)
         with pytest.raises(ValueError, match=said), fresh(out, folder=True, force=force):
             pytest.fail("nothing is written")
     assert (out / "thesis.tex").read_text() == "years of work"
-    (out / ABOUT).write_text("{}")
+    (out / ABOUT).write_text('{"files": {"thesis.tex": ""}}')
     with fresh(out, folder=True, force=True) as target:
         (target / "new").write_text("new")
     assert [each.name for each in out.iterdir()] == ["new"]
@@ -77,12 +85,58 @@ def test_mistaken_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
 def test_what_the_killed_left_is_swept(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    left, living = (tmp_path / f".out.export-{number}" for number in (gone.pid, 1))
-    for each in (left, living):
+    stem = target_module._stem(tmp_path / "out")
+    left, living = (tmp_path / f"{stem}{number}-0123abcd" for number in (gone.pid, 1))
+    elsewhere = tmp_path / f".out.export-another-{gone.pid}-0123abcd"
+    for each in (left, living, elsewhere):
         each.mkdir()
     with fresh(tmp_path / "out", folder=True, force=False) as target:
         (target / ABOUT).write_text("{}")
-    assert sorted(each.name for each in tmp_path.iterdir()) == [".out.export-1", "out"]
+    assert set(tmp_path.iterdir()) == {living, elsewhere, tmp_path / "out"}
+
+
+def _late(out: Path, *, folder: bool) -> None:
+    """Somebody else writes to the place before the export is done."""
+    with fresh(out, folder=folder, force=False) as target:
+        (target / "mine" if folder else target).write_text("mine")
+        if folder:
+            out.mkdir()
+        (out / "theirs" if folder else out).write_text("theirs")
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_comes_to_the_place_meanwhile_stays(tmp_path: Path, folder: bool) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match="exists"):
+        _late(out, folder=folder)
+    assert (out / "theirs" if folder else out).read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_run_keeps_its_folder_to_itself(swept: Path) -> None:
+    for out in (swept, swept / "run.db", swept / "weights/mine"):
+        with pytest.raises(ValueError, match="lies in the run"):
+            itnas.export(swept, "flip-flop", out, format="weights", force=True)
+    itnas.Run(swept).trials()
+
+
+def test_threads_do_not_meet(tmp_path: Path) -> None:
+    """Several exports to one place at a time: one wins, nobody loses what is not theirs."""
+
+    def write(number: int) -> str:
+        try:
+            with fresh(tmp_path / "best.yaml", folder=False, force=False) as target:
+                target.write_text(str(number))
+                time.sleep(0.05)
+        except ValueError as error:
+            return str(error)
+        return "written"
+
+    with ThreadPoolExecutor(4) as pool:
+        found = sorted(pool.map(write, range(4)))
+    assert found.count("written") == 1
+    assert all("exists" in each or "meanwhile" in each for each in found if each != "written")
+    assert [each.name for each in tmp_path.iterdir()] == ["best.yaml"]
 
 
 def test_an_old_export_that_stepped_aside_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,12 +144,12 @@ def test_an_old_export_that_stepped_aside_comes_back(tmp_path: Path, monkeypatch
     monkeypatch.setattr(target_module, "_exchanged", lambda *_: False)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    aside = tmp_path / f".out.export-{gone.pid}-old"
+    aside = tmp_path / f"{target_module._stem(tmp_path / 'out')}{gone.pid}-0123abcd-old"
     aside.mkdir()
-    (aside / ABOUT).write_text("old")
+    (aside / ABOUT).write_text('{"files": {}, "said": "old"}')
     with pytest.raises(OSError, match="disk"):
         _fail(tmp_path / "out", folder=True)
-    assert (tmp_path / "out" / ABOUT).read_text() == "old"
+    assert "old" in (tmp_path / "out" / ABOUT).read_text()
     with fresh(tmp_path / "out", folder=True, force=True) as target:
         (target / ABOUT).write_text("new")
     assert (tmp_path / "out" / ABOUT).read_text() == "new"

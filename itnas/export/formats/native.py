@@ -13,7 +13,7 @@ from itnas.export.formats.base import Format, register
 from itnas.export.formats.weights import write_network
 from itnas.export.load import source_of
 from itnas.export.native.crystallise import Budget, Outcome, crystallise
-from itnas.export.native.measure import flops_per_point, measured
+from itnas.export.native.measure import measured, products_per_point
 from itnas.export.native.verdicts import verdicts_of
 from itnas.export.source import Source
 from itnas.models import Network
@@ -67,8 +67,8 @@ def told(network: Network, outcome: Outcome, source: Source) -> dict[str, Any]:
         "test_score_after": score(outcome.network, source.task, "test"),
         "parameters_before": _parameters(network),
         "parameters_after": _parameters(outcome.network),
-        "flops_per_point_before": source.genome.cost(source.task.length, source.task).flops_per_token,
-        "flops_per_point_after": flops_per_point(outcome.network, source.task),
+        "products_per_point_before": products_per_point(network, source.task),
+        "products_per_point_after": products_per_point(outcome.network, source.task),
         "steps": outcome.steps,
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,7 +95,9 @@ class Outcome:
     def kept(self) -> float:
         """The share of the score above chance."""
         span = self.before - self.chance
-        return (self.after - self.chance) / span if span > 0 else 1.0
+        if span <= 0:
+            return float(self.after >= self.before)  # there is nothing above chance to be kept
+        return (self.after - self.chance) / span
 
 
 def crystallise(
@@ -105,7 +108,7 @@ def crystallise(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Replace what can be, the layer that agrees least going back to what it was until enough of the score is kept."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(0)
         before = score(network, task)
         made = [
@@ -123,12 +126,25 @@ def crystallise(
             made[index] = (_stays(network, worst[0].layer, worst[0].family, why), None)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums are split up by threads: with another number of them, other last digits are learned."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _blocks(network: Network) -> range:
     return range(len(network.blocks))
 
 
 def _stays(network: Network, block: int, family: str, why: str) -> Told:
-    return Told(block, family, type(mixer_of(network, block)).__name__, why)
+    mixer = mixer_of(network, block)
+    own = mixer.piece if isinstance(mixer, Crystallised) else mixer
+    return Told(block, family, type(own).__name__, why)
 
 
 Made = tuple[Told, Crystallised | None]
@@ -145,7 +161,7 @@ def _stand_in(
         return _stays(network, block, family, "nothing is known of it"), None
     if len(became) > 1:
         return _stays(network, block, family, f"it is applied {len(became)} times with the same weights"), None
-    if family in CLASSICAL.get(type(mixer), ()):
+    if isinstance(mixer, Crystallised) or family in CLASSICAL.get(type(mixer), ()):
         return _stays(network, block, family, "it is a classical layer already"), None
     if family not in STARTS:
         return _stays(network, block, family, f"no classical layer is {family}"), None

@@ -88,6 +88,8 @@ def exact_gates(mixer: nn.Module, *, alike: bool) -> Exact | None:
         return None
     if mixer.measure == "clock" and kernel.spec.decay == "position":
         return None  # two times at once
+    if kernel.spec.decay == "position" and not alike:
+        return None  # places may be any distance apart
     if mixer.measure == "clock" and mixer.clock is None:
         return None
     phi, psi = (_factor(factor) for factor in (kernel.phi, kernel.psi))

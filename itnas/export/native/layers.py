@@ -20,6 +20,11 @@ from itnas.operator.domain import Domain, Geometry
 
 LAYERS = "layers.json"  # in a folder: one spec per block, null where the layer stayed
 MOST = 65_536  # of any number in a spec
+EXPECTED = {
+    "bool": "true or false is expected",
+    "int": f"a whole number from 1 to {MOST:,} is expected",
+    "Sequence[int]": f"a list of whole numbers up to {MOST:,} is expected",
+}
 
 
 def mixer_of(network: Network, block: int) -> nn.Module:
@@ -53,8 +58,11 @@ def crystallised(network: Network, layers: Sequence[Spec | None] | None, where: 
         return network
     if len(layers) != len(network.blocks):
         raise ValueError(f"{where} tells of {len(layers)} layers, but the genome's network has {len(network.blocks)}")
+    width = network.norm.normalized_shape[0]
     for block, spec in zip(network.blocks, layers, strict=True):
         if spec is not None:
+            if spec["width"] != width:
+                raise ValueError(f"{where} tells of layers of width {spec['width']}, but the genome's is {width}")
             block.mixer = Crystallised(built(spec), spec)
     return network
 
@@ -88,15 +96,22 @@ def _check(spec: Any, where: str) -> None:
     names = [name for name, kind in PIECES.items() if issubclass(kind, StandIn) and kind is not StandIn]
     if spec["piece"] not in names:
         raise ValueError(f"{where}: unknown piece {spec['piece']!r}: choose from {', '.join(names)}")
-    for name, value in spec.items():
-        numbers = value if isinstance(value, list) else [value]
-        if name != "piece" and not all(isinstance(each, int) and abs(each) <= MOST for each in numbers):
-            raise ValueError(f"{where}: {name}: whole numbers up to {MOST:,} are expected")
-        if isinstance(value, list) and not 0 < len(value) <= MOST:
-            raise ValueError(f"{where}: {name}: at least one number is expected")
     wanted = signature(PIECES[spec["piece"]]).parameters
     unknown = sorted(set(spec) - set(wanted) - {"piece"})
     missing = [name for name, each in wanted.items() if each.default is each.empty and name not in spec]
     if unknown or missing:
         told = f"takes no {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)}"
         raise ValueError(f"{where}: {spec['piece']} {told}")
+    for name, value in spec.items():
+        if name != "piece" and not _fits(value, str(wanted[name].annotation)):
+            raise ValueError(f"{where}: {name}: {EXPECTED[str(wanted[name].annotation)]}, got {value!r:.80}")
+
+
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value may be given to a parameter that is annotated so."""
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind == "int":
+        return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST
+    numbers = value if isinstance(value, list) and 0 < len(value) <= MOST else [None]
+    return all(isinstance(each, int) and not isinstance(each, bool) and abs(each) <= MOST for each in numbers)

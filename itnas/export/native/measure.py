@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import statistics
 import time
@@ -14,6 +13,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from itnas.export.blueprint import arguments_of, blueprint_of, plain_network
 from itnas.models import Network
 from itnas.tasks import Batch, Task
 
@@ -62,13 +62,18 @@ def measured(before: Network, after: Network, task: Task) -> list[dict[str, Any]
     return rows
 
 
-def flops_per_point(network: Network, task: Task) -> float:
-    """Of matrix products, convolutions and attention, as torch counts them, at the task's length."""
+def products_per_point(network: Network, task: Task) -> float | None:
+    """Multiplications of matrix products, convolutions and attention, as torch counts them in the plain form of the
+    network, at the task's length; None: it has no plain form."""
     batch = task.batch("validation", seed=3, size=1)
-    counter, still = FlopCounterMode(display=False), copy.deepcopy(network).requires_grad_(False)
+    try:
+        blueprint = blueprint_of(network, batch.domain)
+    except ValueError:
+        return None
+    counter, twin = FlopCounterMode(display=False), plain_network(blueprint).requires_grad_(False)
     with torch.no_grad(), counter:
-        still(batch.inputs, batch.domain)
-    return counter.get_total_flops() / (2 * batch.inputs.shape[1])  # a multiplication and an addition are one
+        twin(**arguments_of(blueprint, batch))
+    return counter.get_total_flops() / (2 * batch.inputs.shape[1])  # torch counts additions, too
 
 
 def _run(network: nn.Module, batch: Batch) -> Callable[[], None]:

@@ -42,8 +42,12 @@ class ContentAttention(StandIn):
         )
         query = query * self.key_dim**-0.5
         if self.slope is not None:
-            place = torch.arange(u.shape[1], device=u.device, dtype=u.dtype).expand(key.shape[:-1]).unsqueeze(-1)
-            query = torch.cat([query, self.slope.view(-1, 1, 1).expand_as(place)], -1)
+            # Half precision counts places to 256 or so.
+            query, key, value = (
+                part.to(torch.promote_types(part.dtype, torch.float32)) for part in (query, key, value)
+            )
+            place = torch.arange(u.shape[1], device=u.device, dtype=query.dtype).expand(key.shape[:-1]).unsqueeze(-1)
+            query = torch.cat([query, self.slope.view(-1, 1, 1).expand_as(place).to(query.dtype)], -1)
             key = torch.cat([key, place], -1)
         # torch's fastest attention wants queries, keys and values of one width.
         size = max(query.shape[-1], self.value_dim)
@@ -55,7 +59,7 @@ class ContentAttention(StandIn):
             # Softmax over nothing is no number: whoever sees nobody sees all, and its answer is put to zero after.
             some = sees.any(-1, keepdim=True)
             y = F.scaled_dot_product_attention(query, key, value, attn_mask=sees | ~some, scale=1.0) * some
-        mixed: Tensor = self.out(y[..., : self.value_dim].transpose(1, 2).flatten(2))
+        mixed: Tensor = self.out(y[..., : self.value_dim].transpose(1, 2).flatten(2).to(u.dtype))
         return mixed
 
     def visible(self, u: Tensor, points: Points) -> Tensor | None:
@@ -98,7 +102,7 @@ class WindowAttention(StandIn):
         keys, values, there = (self.near(part) for part in (key, value, here))
         logits = (query.unsqueeze(3) * keys).sum(-1) * query.shape[-1] ** -0.5 + self.bias
         # Outside the line there is nobody; a padded point that sees nobody gets equal shares of nothing.
-        weights = logits.masked_fill(there[:, :, None] == 0, -1e9).softmax(-1)
+        weights = logits.masked_fill(there[:, :, None] == 0, torch.finfo(u.dtype).min).softmax(-1)
         mixed: Tensor = self.out((weights.unsqueeze(-1) * values).sum(3).flatten(2))
         return mixed
 

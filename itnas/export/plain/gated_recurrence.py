@@ -46,13 +46,13 @@ class GatedRecurrence(StandIn):
             if points.valid is not None:
                 here = points.valid[..., None, None]
                 fading, gain = fading * here, gain * here
-            parts = (fading.unsqueeze(-1), gain.unsqueeze(-1) * value)
+            share = gain.unsqueeze(-1) * value
             if backwards:
-                # A point's own share stands in the forward state.
-                parts = (parts[0].flip(1), parts[1].flip(1))
-                state = scanned(*parts).flip(1) - gain.unsqueeze(-1) * value
+                # Back from j to i the same times pass as from i to j; a point's own share is in the other state.
+                fading = torch.cat([fading[:, 1:], torch.zeros_like(fading[:, :1])], 1)
+                state = scanned(fading.flip(1).unsqueeze(-1), share.flip(1)).flip(1) - share
             else:
-                state = scanned(*parts)
+                state = scanned(fading.unsqueeze(-1), share)
             y = y + (reading.unsqueeze(-1) * state).sum(-2)
         mixed: Tensor = self.out(y.flatten(2))
         return mixed
