@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from itnas.export.plain.points import Points, earlier, without_padding
+from itnas.export.plain.points import Points, visible, without_padding
 
 
 class Attention(nn.Module):
@@ -28,7 +28,7 @@ class Attention(nn.Module):
         if self.rotary and points.index is not None:
             angles = rotary_angles(points.index, query.shape[-1])
             query, key = turned(query, angles), turned(key, angles)
-        sees = self.visible(u, points)
+        sees = visible(u, points, causal=self.causal)
         if sees is None:
             y = F.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         else:
@@ -37,17 +37,6 @@ class Attention(nn.Module):
             y = F.scaled_dot_product_attention(query, key, value, attn_mask=sees | ~some) * some
         mixed: Tensor = self.out(y.transpose(1, 2).flatten(2))
         return mixed
-
-    def visible(self, u: Tensor, points: Points) -> Tensor | None:
-        """Who sees whom, bool [B|1, 1, N, N]; None: all points, or all before where causal."""
-        if points.valid is None and points.edges is None:
-            return None
-        sees = earlier(u) if self.causal else torch.ones_like(earlier(u))
-        if points.valid is not None:
-            sees = sees & points.valid[:, None, None]
-        if points.edges is not None:
-            sees = sees & (points.edges != 0).unsqueeze(1)
-        return sees
 
 
 def rotary_angles(index: Tensor, channels: int) -> Tensor:

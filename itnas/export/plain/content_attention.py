@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from itnas.export.plain.points import Points, earlier
+from itnas.export.plain.points import Points, visible
 from itnas.export.plain.stand_in import StandIn, shifted
 
 
@@ -52,7 +52,7 @@ class ContentAttention(StandIn):
         # torch's fastest attention wants queries, keys and values of one width.
         size = max(query.shape[-1], self.value_dim)
         query, key, value = (F.pad(part, (0, size - part.shape[-1])) for part in (query, key, value))
-        sees = self.visible(u, points)
+        sees = visible(u, points, causal=self.causal)
         if sees is None:
             y = F.scaled_dot_product_attention(query, key, value, is_causal=self.causal, scale=1.0)
         else:
@@ -61,17 +61,6 @@ class ContentAttention(StandIn):
             y = F.scaled_dot_product_attention(query, key, value, attn_mask=sees | ~some, scale=1.0) * some
         mixed: Tensor = self.out(y[..., : self.value_dim].transpose(1, 2).flatten(2).to(u.dtype))
         return mixed
-
-    def visible(self, u: Tensor, points: Points) -> Tensor | None:
-        """Who sees whom, bool [B|1, 1, N, N]; None: all points, or all before where causal."""
-        if points.valid is None and points.edges is None:
-            return None
-        sees = earlier(u) if self.causal else torch.ones_like(earlier(u))
-        if points.valid is not None:
-            sees = sees & points.valid[:, None, None]
-        if points.edges is not None:
-            sees = sees & (points.edges != 0).unsqueeze(1)
-        return sees.expand(1, 1, *sees.shape) if sees.dim() == 2 else sees
 
 
 class WindowAttention(StandIn):

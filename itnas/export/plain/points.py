@@ -49,3 +49,15 @@ def earlier(u: Tensor) -> Tensor:
 def without_padding(u: Tensor, valid: Tensor | None) -> Tensor:
     """Zero at padded points, whatever stood there."""
     return u if valid is None else u.masked_fill(~valid.unsqueeze(-1), 0.0)
+
+
+def visible(u: Tensor, points: Points, *, causal: bool) -> Tensor | None:
+    """Who sees whom, bool [B|1, 1, N, N]; None: all points, or all before where causal."""
+    if points.valid is None and points.edges is None:
+        return None
+    sees = earlier(u) if causal else torch.ones_like(earlier(u))
+    if points.valid is not None:
+        sees = sees & points.valid[:, None, None]
+    if points.edges is not None:
+        sees = sees & (points.edges != 0).unsqueeze(1)
+    return sees
