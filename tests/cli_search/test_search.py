@@ -102,10 +102,10 @@ def test_a_run_becomes_an_optuna_storage(swept: Path, tmp_path: Path, ending: st
         assert [trial.user_attrs["origin"] for trial in study.trials] == list(trials["origin"])
         assert "layers.kernel.hidden" in study.trials[2].params
         assert study.trials[2].intermediate_values
-    again = itnas("export", swept, "--out", target)
+    again = itnas("export", swept, "--format", "optuna", "--out", target)
     assert again.returncode == 2
     assert "--force" in again.stderr
-    assert itnas("export", swept, "--out", target, "--force").returncode == 0
+    assert itnas("export", swept, "--format", "optuna", "--out", target, "--force").returncode == 0
 
 
 def test_runs_are_listed_thinned_and_removed(swept: Path, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_tensorboard_gets_every_rung(tmp_path: Path) -> None:
         (["trials", "docs"], "holds no run"),
         (["runs", "nowhere"], "no such folder"),
         (["replay", "docs", "--check"], "holds no run"),
-        (["export", "docs", "--out", "x.db"], "holds no run"),
+        (["export", "docs", "--format", "optuna", "--out", "x.db"], "holds no run"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(arguments: list[str], told: str) -> None:

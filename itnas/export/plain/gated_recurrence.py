@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from itnas.export.plain.points import Points, earlier
-from itnas.export.plain.stand_in import StandIn
+from itnas.export.plain.stand_in import StandIn, shifted
 
 
 class GatedRecurrence(StandIn):
@@ -49,7 +49,7 @@ class GatedRecurrence(StandIn):
             share = gain.unsqueeze(-1) * value
             if backwards:
                 # Back from j to i the same times pass as from i to j; a point's own share is in the other state.
-                fading = torch.cat([fading[:, 1:], torch.zeros_like(fading[:, :1])], 1)
+                fading = shifted(fading, -1)
                 state = scanned(fading.flip(1).unsqueeze(-1), share.flip(1)).flip(1) - share
             else:
                 state = scanned(fading.unsqueeze(-1), share)
