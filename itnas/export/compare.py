@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,16 +59,12 @@ def within(found: float, most: float) -> float:
 
 def score(network: nn.Module, task: Task, split: str = "validation", samples: int = SAMPLES) -> float:
     """The task's metric on the samples of a split that trainings are scored on."""
-    return scored(lambda batch: network(batch.inputs, batch.domain), task, split, samples)
-
-
-def scored(answer: Callable[[Batch], Tensor], task: Task, split: str = "validation", samples: int = SAMPLES) -> float:
     size = task.split_size(split)
     whole = task.batch(split, size=samples if size is None else min(samples, size))
     total = weight = 0.0
     with torch.no_grad():
         for start in range(0, len(whole), TOGETHER):
             batch = take(whole, np.arange(start, min(start + TOGETHER, len(whole))))
-            value, weighs = task.score(answer(batch), batch)
+            value, weighs = task.score(network(batch.inputs, batch.domain), batch)
             total, weight = total + value * weighs, weight + weighs
     return total / weight if weight else float("nan")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
@@ -24,7 +23,6 @@ from itnas.tasks import Task, find
 from itnas.training.trained_folder import fit
 
 MOST_HEADER = 2**20  # bytes of the names and shapes of a network's tensors
-MOST_ABOUT = 16 * 2**20
 
 
 def load(folder: str | Path, *, task: Task | str | None = None) -> Network:
@@ -71,7 +69,7 @@ def _task(path: Path, told: Mapping[str, Any], given: Task | str | None) -> Task
 
 def _network(path: Path, genome: Genome, task: Task, layers: list[Any] | None) -> Network:
     """Sizes are compared before anything of them is made."""
-    shapes, tensors = _header(path / WEIGHTS), None
+    shapes = _header(path / WEIGHTS)
     with torch.device("meta"):
         try:
             planned = crystallised(build_network(genome, task), layers, path / LAYERS)
@@ -108,16 +106,3 @@ def _header(path: Path) -> dict[str, list[int]]:
 def _tensors(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-
-
-def about(path: Path) -> dict[str, Any]:
-    """What an export says of itself."""
-    if (path / ABOUT).stat().st_size > MOST_ABOUT:
-        raise ValueError(f"{path / ABOUT} is larger than any that `itnas export` writes")
-    try:
-        found = json.loads((path / ABOUT).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path / ABOUT} is damaged: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path / ABOUT} is damaged: a mapping is expected")
-    return found
