@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of points in a union. Inputs of a union are float32 [B, N, C], C the most that any modality needs:
+    tokens stand as whole numbers in the first channel, numbers in the first `channels` ones.
+    """
+
+    name: str
+    vocabulary: int | None = None  # number of tokens; None where inputs are numbers
+    channels: int = 0  # numbers per point
+    encoder: str | None = None  # modalities that name the same one are encoded by the same weights; None: by their own
+
+    @property
+    def encoded_by(self) -> str:
+        return self.encoder or self.name
+
 
 
 @runtime_checkable
@@ -19,12 +37,20 @@ class Interface(Protocol):
         """Numbers per input point, where inputs are numbers."""
 
     @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The kinds of points of a union, in its order; none where all points are of one kind."""
+
+    @property
     def outputs(self) -> int:
         """Classes, or numbers per output."""
 
     @property
     def readout(self) -> Literal["points", "pooled", "decoded"]:
         """One output per point, one per sample, or all points from the last one."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether a sample's two modalities are compared, as the sentences of a pair are."""
 
     @property
     def causal(self) -> bool:

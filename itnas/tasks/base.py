@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
@@ -14,11 +15,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from itnas.registry import Registry, check_choice
+from itnas.models.interface import Modality
 from itnas.tasks.batch import Batch
 from itnas.tasks.metrics import METRICS
 from itnas.tasks.stream import SHARES, SPLITS, generator, splits_of
+from itnas.tasks.tally import MeanTally, Tally
 
 Readout = Literal["points", "pooled", "decoded"]
+Loss = Literal["cross-entropy", "squared", "binary"]
+# Portions in which long streams are scored: metrics that average over batches depend on them.
+SCORED_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Task(abc.ABC):
     expects: ClassVar[str]  # one sentence: which mechanism theory expects to solve it, and why
     metric: ClassVar[str] = "accuracy"
     readout: ClassVar[Readout] = "points"  # one output per point, per sample, or all points from the last one
+    compares: ClassVar[bool] = False  # whether a sample's two modalities are compared: the readout sees what differs
     causal: ClassVar[bool] = False  # whether a network that looks ahead could cheat
     position_dim: ClassVar[int] = 1  # axes of space; 0: points have no places
     presets: ClassVar[dict[str, dict[str, Any]]] = {}  # named settings: `mad-recall/small`
@@ -79,6 +86,17 @@ class Task(abc.ABC):
     def ceiling(self) -> float | None:
         """Score of a perfect network; None where nobody knows."""
         return 1.0
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The kinds of points of a sample on a `Union`, in its order; none elsewhere."""
+        return ()
+
+    @property
+    def loss(self) -> Loss:
+        """What training makes small. Cross entropy takes classes or shares of them, "binary" shares that need not add
+        up to 1."""
+        return "cross-entropy" if self.classifies else "squared"
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -161,6 +179,17 @@ class Task(abc.ABC):
     def score(self, outputs: Tensor, batch: Batch) -> tuple[float, float]:
         """The metric of one batch, and what it weighs in the mean over batches."""
         return METRICS[self.metric](outputs, batch)
+
+    def tally(self) -> Tally:
+        """What takes in the outputs of a whole split and says their score."""
+        return MeanTally(self.score)
+
+    def portions(self, split: str, size: int) -> Iterator[Batch]:
+        """The first `size` samples of a split that is not trained on (or all, where there are fewer), in portions."""
+        known = self.split_size(split)
+        whole = self.batch(split, size=size if known is None else min(size, known))
+        for start in range(0, len(whole), SCORED_TOGETHER):
+            yield take(whole, np.arange(start, min(start + SCORED_TOGETHER, len(whole))))
 
 
 def take(batch: Batch, rows: NDArray[Any]) -> Batch:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -19,16 +18,14 @@ from itnas.genome import Genome
 from itnas.models import build_network
 from itnas.operator.kernel.rank import open_count
 from itnas.tasks import Batch, Task
-from itnas.tasks.base import take
 from itnas.training.captured import CapturedStep
 from itnas.training.data import StackedBatch, training_batch
 from itnas.training.loss import losses, scored_entries
 from itnas.training.optimiser import Rates, StackedAdamW
 from itnas.training.stack import Stack
 
-# What a score is taken on, and in which portions: metrics that average over batches depend on them.
+# What a score is taken on.
 VALIDATION_SAMPLES = 512
-SCORED_TOGETHER = 64
 CPU = torch.device("cpu")
 
 
@@ -103,14 +100,14 @@ class Population:
 
     def gradient(self, batch: StackedBatch) -> tuple[Tensor, Tensor]:
         """Gradient [R, P] and loss [R], added up over the parts of the batch."""
-        total = scored_entries(batch.targets, batch.mask, floating=batch.targets.is_floating_point())
+        total = scored_entries(batch.targets, batch.mask)
         size = math.ceil(batch.inputs.shape[1] / self.plan.parts)
         gradient, loss = None, torch.zeros(self.replicas, device=self.plan.device)
         for start in range(0, batch.inputs.shape[1], size):
             part = batch.part(start, start + size)
             with torch.autocast(self.plan.device.type, torch.bfloat16, enabled=self.plan.bfloat16):
                 outputs = self.stack(part.inputs, part.domain, part.placed)
-            own = losses(outputs, part.targets, part.mask, total)
+            own = losses(outputs, part.targets, part.mask, total, kind=self.task.loss)
             penalised = own + self._rank_penalty() if self.gates and start == 0 else own
             (found,) = torch.autograd.grad(penalised.sum(), self.stack.flat)
             gradient = found if gradient is None else gradient.add_(found)
@@ -129,21 +126,17 @@ class Population:
 
         They are the same for every genome, seed and batch size. A dead replica scores what guessing scores.
         """
-        size = self.task.split_size(split)
-        whole = self.task.batch(split, size=samples if size is None else min(samples, size))
-        sums, weights = [0.0] * self.replicas, [0.0] * self.replicas
+        tallies = [self.task.tally() for _ in range(self.replicas)]
         self.stack.skeleton.eval()
-        for start in range(0, len(whole), SCORED_TOGETHER):
-            batch = take(whole, np.arange(start, min(start + SCORED_TOGETHER, len(whole))))
-            for replica, own in enumerate(self.outputs(batch)):
-                score, weight = self.task.score(own, batch)
-                sums[replica] += score * weight
-                weights[replica] += weight
+        for batch in self.task.portions(split, samples):
+            for tally, own in zip(tallies, self.outputs(batch), strict=True):
+                tally.add(own, batch)
         self.stack.skeleton.train()
+        found = [tally.score() for tally in tallies]
         alive = self.alive.tolist()
         return [
-            total / weight if lives and weight and math.isfinite(total) else self.task.chance
-            for total, weight, lives in zip(sums, weights, alive, strict=True)
+            score if lives and score is not None else self.task.chance
+            for score, lives in zip(found, alive, strict=True)
         ]
 
     def outputs(self, batch: Batch) -> Float[Tensor, "replicas ..."]:

@@ -66,10 +66,9 @@ def fine_tune(network: Network, task: Task, steps: int) -> None:
 
     def loss(batch: Batch) -> Tensor:
         outputs = network(batch.inputs, batch.domain)
-        targets, floating = batch.targets.unsqueeze(0), batch.targets.is_floating_point()
+        targets = batch.targets.unsqueeze(0)
         mask = None if batch.mask is None else batch.mask.unsqueeze(0)
-        total = scored_entries(targets, mask, floating=floating)
-        return losses(outputs.unsqueeze(0), targets, mask, total)[0]
+        return losses(outputs.unsqueeze(0), targets, mask, scored_entries(targets, mask), kind=task.loss)[0]
 
     learn(network.parameters(), (loss(batch) for batch in batches(task, steps, seed=78_000)), steps, TUNING_RATE)
     network.eval()
