@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         MonteCarlo,
         Sequence,
         Set,
+        Union,
         Window,
     )
     from itnas.run import Run
@@ -52,6 +53,7 @@ __all__ = [
     "Sequence",
     "Set",
     "Space",
+    "Union",
     "Window",
     "__version__",
     "build",

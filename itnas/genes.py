@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from itnas.settings import Settings
 
-FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock")
-Feature = Literal["offset", "fourier", "distance", "position", "content", "product", "clock"]
+FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock", "modality")
+Feature = Literal["offset", "fourier", "distance", "position", "content", "product", "clock", "modality"]
 Activation = Literal["relu", "relu2", "silu", "gelu", "sin"]
 OutputMap = Literal["identity", "elu1", "softplus", "exp", "sigmoid"]
 Count = Annotated[int, Field(ge=1)]
@@ -144,7 +144,7 @@ class Integral(Settings):
     value_dim: Count | None = None  # width of V per head; None: width / heads
     kernel: Kernel = MlpKernel()
     normaliser: Literal["none", "sum", "softmax", "sigmoid", "mean"] = "none"
-    measure: Literal["domain", "uniform", "clock"] = "domain"
+    measure: Literal["domain", "uniform", "clock", "balanced"] = "domain"
     quadrature: Quadrature = Full()
     iterate: Count = 1
     rms_norm: bool = True

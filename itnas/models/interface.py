@@ -22,7 +22,6 @@ class Modality:
         return self.encoder or self.name
 
 
-
 @runtime_checkable
 class Interface(Protocol):
     @property

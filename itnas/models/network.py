@@ -10,7 +10,7 @@ from itnas.genes import ChannelMixing
 from itnas.genes import Mixer as MixerGene
 from itnas.genome import Genome
 from itnas.models.channel_mixing import channel_mixing_for
-from itnas.models.encoder import encoder_for
+from itnas.models.encoder import Several, encoder_for
 from itnas.models.interface import Interface
 from itnas.models.mixers import MIXERS, Placement
 from itnas.models.readout import readout_for
@@ -43,20 +43,24 @@ class Network(nn.Module):
     def __init__(self, genome: Genome, task: Interface, seed: int = 0) -> None:
         super().__init__()
         self.genome, self.task = genome, task
-        causal = causal_for(genome, task)
         self.depth = genome.depth
         self.encoder = encoder_for(task, genome.width)
         built = genome.blocks[:1] if genome.tied else genome.blocks
         self.blocks = nn.ModuleList(
-            Block(gene, genome.channel_mixing, Placement(genome.width, causal, task.position_dim, index, seed))
+            Block(gene, genome.channel_mixing, _placement(genome, task, index, seed))
             for index, gene in enumerate(built)
         )
         self.norm = nn.RMSNorm(genome.width)
         self.readout = readout_for(task, genome.width)
 
+    def encode(self, inputs: Tensor, domain: Domain | None) -> Tensor:
+        """Features of every point before the first block."""
+        features: Tensor = self.encoder(inputs, domain) if isinstance(self.encoder, Several) else self.encoder(inputs)
+        return features
+
     def forward(self, inputs: Tensor, domain: Domain | None = None) -> Tensor:
         """Outputs [B, N, outputs], or [B, outputs] where the task wants one per sample."""
-        features = self.encoder(inputs)
+        features = self.encode(inputs, domain)
         for number in range(self.depth):
             block = self.blocks[number % len(self.blocks)]
             if isinstance(block.mixer, IntegralTransform):
@@ -65,6 +69,17 @@ class Network(nn.Module):
             features = block(features, domain)
         outputs: Tensor = self.readout(self.norm(features), domain)
         return outputs
+
+
+def _placement(genome: Genome, task: Interface, index: int, seed: int) -> Placement:
+    return Placement(
+        genome.width,
+        causal_for(genome, task),
+        task.position_dim,
+        index=index,
+        modalities=max(len(task.modalities), 1),
+        seed=seed,
+    )
 
 
 def causal_for(genome: Genome, task: Interface) -> bool:

@@ -33,13 +33,41 @@ class Pooled(nn.Module):
         self.map = nn.Linear(width, outputs)
 
     def forward(self, features: Float[Tensor, "batch points width"], domain: Domain | None) -> Tensor:
-        valid = geometry_of(features, domain).valid
-        if valid is None:
-            mean = features.mean(1)
-        else:
-            kept = valid.unsqueeze(-1).to(features.dtype)
-            mean = (features * kept).sum(1) / kept.sum(1).clamp_min(1)
+        mean = mean_of_valid(features, geometry_of(features, domain).valid)
         return linear(mean, self.map.weight, self.map.bias)
+
+
+class PooledParts(nn.Module):
+    """A linear map of the means over each part of a union, one behind the other.
+
+    Of two parts that are compared, of what differs and what agrees as well: a, b, abs(a - b), a b.
+    """
+
+    def __init__(self, width: int, outputs: int, parts: int, *, compares: bool) -> None:
+        super().__init__()
+        if compares and parts != 2:
+            raise ValueError(f"two modalities can be compared, but there are {parts}")
+        self.compares = compares
+        self.map = nn.Linear(width * (4 if compares else parts), outputs)
+
+    def forward(self, features: Float[Tensor, "batch points width"], domain: Domain | None) -> Tensor:
+        geometry = geometry_of(features, domain)
+        assert geometry.modalities is not None
+        means = [
+            mean_of_valid(features[:, part], None if geometry.valid is None else geometry.valid[:, part])
+            for part in geometry.modalities.slices
+        ]
+        if self.compares:
+            means += [(means[0] - means[1]).abs(), means[0] * means[1]]
+        return linear(torch.cat(means, -1), self.map.weight, self.map.bias)
+
+
+def mean_of_valid(features: Tensor, valid: Tensor | None) -> Tensor:
+    """[B, N, C] -> [B, C], padding left out."""
+    if valid is None:
+        return features.mean(1)
+    kept = valid.unsqueeze(-1).to(features.dtype)
+    return (features * kept).sum(1) / kept.sum(1).clamp_min(1)
 
 
 class Decoded(nn.Module):
@@ -70,4 +98,6 @@ READOUTS = {"points": Points, "pooled": Pooled, "decoded": Decoded}
 
 
 def readout_for(task: Interface, width: int) -> nn.Module:
+    if task.readout == "pooled" and task.modalities:
+        return PooledParts(width, task.outputs, len(task.modalities), compares=task.compares)
     return READOUTS[task.readout](width, task.outputs)

@@ -1,6 +1,6 @@
 """The integral transform: one layer that contains convolution, attention and recurrence."""
 
-from itnas.operator.domain import Cloud, Domain, Graph, Grid, Sequence, Set
+from itnas.operator.domain import Cloud, Domain, Graph, Grid, Sequence, Set, Union
 from itnas.operator.kernel import FactorisedKernel, MLPKernel
 from itnas.operator.layer import IntegralTransform
 from itnas.operator.quadrature import Full, Importance, MonteCarlo, Window
@@ -18,5 +18,6 @@ __all__ = [
     "MonteCarlo",
     "Sequence",
     "Set",
+    "Union",
     "Window",
 ]

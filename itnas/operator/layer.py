@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from itnas.operator.balance import Balance
 from itnas.operator.domain import Domain, Geometry, Sequence
 from itnas.operator.kernel import Clock, FactorisedKernelModule, KernelSpec, MLPKernel, running
 from itnas.operator.normaliser import NORMALISERS
@@ -17,15 +18,20 @@ from itnas.operator.random import SampleKey
 from itnas.operator.steady import linear
 from itnas.registry import check_choice
 
-MEASURES = ("domain", "uniform", "clock")
+BALANCED_AHEAD = (
+    "measure 'balanced' divides by how many points there are, those ahead included, which a causal layer must not know: "
+    "use measure 'domain'"
+)
+MEASURES = ("domain", "uniform", "clock", "balanced")
 
 
 class IntegralTransform(nn.Module):
     """One learnable integral transform, from [B, N, dim] to [B, N, out_dim].
 
     `kernel`: an `MLPKernel` or a `FactorisedKernel`. `normaliser`: none, mean, sum, sigmoid, softmax. `measure`:
-    "domain" (what the domain says a point weighs), "uniform" (1 each) or "clock" (steps of the learned clock, per
-    head). `quadrature`: "full", or a `Window`, `MonteCarlo` or `Importance`. `value_dim`: width of V per head (default
+    "domain" (what the domain says a point weighs), "uniform" (1 each), "clock" (steps of the learned clock, per head)
+    or "balanced" (each part of a union weighs what is learned per head, however many points it has; all together 1).
+    `quadrature`: "full", or a `Window`, `MonteCarlo` or `Importance`. `value_dim`: width of V per head (default
     dim / heads). `iterate` applies the layer that many times with the same weights. `rms_norm` divides the sum over
     heads by its root mean square, which keeps unnormalised kernels trainable. `pointwise` adds W u_i. `plan` says how
     it is computed.
@@ -51,6 +57,7 @@ class IntegralTransform(nn.Module):
         rms_norm: bool = False,
         pointwise: bool = True,
         bias: bool = True,
+        modalities: int = 1,
         seed: int = 0,
         index: int = 0,
     ) -> None:
@@ -63,6 +70,7 @@ class IntegralTransform(nn.Module):
             "heads": heads,
             "value_dim": value_dim,
             "iterate": iterate,
+            "modalities": modalities,
         }.items():
             if count is None or count < 1:
                 raise ValueError(f"{name} must be at least 1, got {name}={count}")
@@ -78,11 +86,14 @@ class IntegralTransform(nn.Module):
         self.causal, self.iterate, self.plan = causal, iterate, plan
         if causal and normaliser == "mean":
             _check_mean(self.quadrature)
+        if causal and measure == "balanced":
+            raise ValueError(BALANCED_AHEAD)
         spec = MLPKernel() if kernel is None else kernel
         if not isinstance(spec, KernelSpec):
             raise TypeError(f"kernel must be an itnas.MLPKernel or an itnas.FactorisedKernel, got {kernel!r}")
         self.kernel_module = spec.build(dim, heads)
         self.clock = Clock(dim, heads) if spec.needs_clock or measure == "clock" else None
+        self.balance = Balance(heads, modalities) if measure == "balanced" else None
         self.value = nn.Parameter(torch.randn(heads * value_dim, dim) / dim**0.5)
         self.out = nn.Linear(heads * value_dim, out_dim, bias=bias)
         self.pointwise = nn.Linear(dim, out_dim, bias=False) if pointwise else None
@@ -204,6 +215,9 @@ class IntegralTransform(nn.Module):
             mu = geometry.weights.to(dtype).unsqueeze(1)
         elif self.measure == "clock":
             mu = steps
+        elif self.balance is not None:
+            balanced: Tensor = self.balance(geometry, dtype)
+            return balanced
         if geometry.valid is not None:
             valid = geometry.valid.to(dtype).unsqueeze(1)
             mu = valid if mu is None else mu * valid
@@ -215,9 +229,11 @@ class IntegralTransform(nn.Module):
             raise ValueError(f"the input must be [batch, points, {self.dim}], got shape {tuple(u.shape)}")
         geometry = (Sequence() if domain is None else domain).geometry(u.shape[0], u.shape[1], u.device)
         self.kernel_module.check(geometry)
+        if self.balance is not None:
+            self.balance.check(geometry)
         if self.causal and not geometry.ordered:
             raise ValueError(f"causal=True needs points in order, which {geometry.name} does not have")
-        if self.normaliser.name == "mean" and not geometry.bounded:
+        if self.normaliser.name == "mean" and not geometry.bounded and self.balance is None:
             _check_mean(self.quadrature)
         _check_quadrature(self.quadrature, geometry)
         return geometry

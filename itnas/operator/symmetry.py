@@ -16,11 +16,12 @@ from itnas.operator.quadrature import Full, MonteCarlo
 from itnas.registry import check_choice
 
 SYMMETRIES = ("translation", "euclidean", "permutation")
-# The features that each group leaves alone. Content and product do not look at places at all.
+# The features that each group leaves alone. Content, product and modality do not look at places at all; of a union each
+# part may be moved by itself.
 INVARIANT = {
-    "translation": frozenset({"offset", "fourier", "distance", "content", "product", "clock"}),
-    "euclidean": frozenset({"distance", "content", "product"}),
-    "permutation": frozenset({"content", "product"}),
+    "translation": frozenset({"offset", "fourier", "distance", "content", "product", "clock", "modality"}),
+    "euclidean": frozenset({"distance", "content", "product", "modality"}),
+    "permutation": frozenset({"content", "product", "modality"}),
 }
 
 

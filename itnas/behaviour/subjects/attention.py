@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from itnas.behaviour.places import places_of
 from itnas.behaviour.subjects.base import KernelSubject, View, spread, unseen
-from itnas.models.mixers.attention import Attention, rotations, turned, visible
+from itnas.models.mixers.attention import Attention, cells, rotations, turned, visible
 from itnas.models.mixers.base import geometry_of
 from itnas.models.mixers.recurrence import without_padding
 from itnas.operator.domain import Domain
@@ -50,8 +50,9 @@ class AttentionSubject(KernelSubject):
         geometry = geometry_of(u, domain)
         parts = self.layer.project(self._clean(u, domain)).unflatten(-1, (3, self.layer.heads, -1))
         query, key = parts[:, :, 0].transpose(1, 2), parts[:, :, 1].transpose(1, 2)
-        if self.layer.rotary and geometry.lattice is not None:
-            cosines, sines = rotations(geometry.lattice, query.shape[-1], u)
+        index = cells(geometry, u.device) if self.layer.rotary else None
+        if index is not None:
+            cosines, sines = rotations(index, query.shape[-1], u.dtype)
             if order is not None:
                 cosines, sines = cosines[order], sines[order]
             query, key = turned(query, cosines, sines), turned(key, cosines, sines)

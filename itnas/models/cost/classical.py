@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import torch
+
 from itnas import genes
 from itnas.models.cost.ghost import Ghost
 from itnas.models.cost.ground import Ground
 from itnas.models.cost.points import affine
 from itnas.models.cost.subquadratic import attention_flops
 from itnas.models.cost.tape import Tape, cat, constant
-from itnas.models.mixers.attention import check_rotary
+from itnas.models.mixers.attention import cells, check_rotary
 from itnas.models.mixers.base import check_order
 
 
@@ -24,8 +26,9 @@ def attention(tape: Tape, gene: genes.Attention, ground: Ground, u: Ghost) -> Gh
     parts = affine(tape, without_padding(tape, ground, u), 3 * width, bias=False)
     query = parts.unflatten(-1, (3, gene.heads, channels)).select(2).transpose(1, 2)
     key, values = query, query
-    if gene.rotary and ground.geometry.lattice is not None:
-        check_rotary(channels, ground.geometry.lattice)
+    index = cells(ground.geometry, torch.device("cpu")) if gene.rotary else None
+    if index is not None:
+        check_rotary(channels, index.shape[1])
         turns = constant(length, channels, item=4), constant(length, channels, item=4)
         tape.count(length * (channels // 2 + 2 * channels))
         query, key = _turned(tape, query, *turns), _turned(tape, key, *turns)

@@ -31,6 +31,10 @@ class Ground:
             raise ValueError(f"causal=True needs points in order, which {self.geometry.name} does not have")
 
     @property
+    def modalities(self) -> int:
+        return 1 if self.geometry.modalities is None else self.geometry.modalities.count
+
+    @property
     def length(self) -> int:
         return self.geometry.length
 
@@ -52,10 +56,10 @@ _remembered = lru_cache(maxsize=256)(_made)
 
 
 def _domain(task: Interface, length: int, batch: int) -> Domain:
-    sampler: Any = getattr(task, "batch", None)
-    if callable(sampler):
+    outline: Any = getattr(task, "outline", None)
+    if callable(outline):
         drawn = min(batch, SAMPLES)
-        found: Domain | None = sampler("validation", size=drawn, length=length).domain
+        found: Domain | None = outline(drawn, length).domain
         return Sequence() if found is None else found.samples(torch.arange(batch) % drawn)
     if task.position_dim == 2 and isqrt(length) ** 2 == length:
         return Grid((isqrt(length), isqrt(length)))

@@ -12,7 +12,7 @@ from itnas.models.cost.scene import PLAN_COSTS, Scene
 from itnas.models.cost.stand_in import stand_in
 from itnas.models.cost.tape import Tape, constant, parameter
 from itnas.models.mixers.integral import kernel_spec, quadrature
-from itnas.operator.layer import _check_mean, _check_quadrature
+from itnas.operator.layer import BALANCED_AHEAD, _check_mean, _check_quadrature
 from itnas.operator.plans import Problem, choose
 
 
@@ -38,7 +38,7 @@ def application(tape: Tape, layer: genes.Integral, ground: Ground, u: Ghost) -> 
     if problem.clock is not None or layer.measure == "clock":
         steps = tape.apply("softplus", tape.linear(inner, parameter(heads, width), parameter(heads))).transpose(1, 2)
         clock = tape.running(steps.to(8))
-    spec = kernel_spec(layer.kernel, ground.position_dim)
+    spec = kernel_spec(layer.kernel, ground.position_dim, ground.modalities)
     measure = _measure(tape, problem, steps, by_clock=layer.measure == "clock")
     scene = Scene(tape, problem, spec, inner, values, measure, clock)
     plan = plan_of(layer, ground, width)
@@ -68,7 +68,7 @@ def problem_of(layer: genes.Integral, ground: Ground, width: int) -> Problem:
     ground.check_causal()
     value_dim = -(-width // layer.heads) if layer.value_dim is None else layer.value_dim
     problem = stand_in(
-        kernel_spec(layer.kernel, ground.position_dim),
+        kernel_spec(layer.kernel, ground.position_dim, ground.modalities),
         ground.geometry,
         batch=ground.batch,
         width=width,
@@ -80,7 +80,10 @@ def problem_of(layer: genes.Integral, ground: Ground, width: int) -> Problem:
         quadrature=quadrature(layer.quadrature),
     )
     problem.kernel.check(ground.geometry)
-    if layer.normaliser == "mean" and (ground.causal or not ground.geometry.bounded):
+    if ground.causal and layer.measure == "balanced":
+        raise ValueError(BALANCED_AHEAD)
+    unbounded = not ground.geometry.bounded and layer.measure != "balanced"
+    if layer.normaliser == "mean" and (ground.causal or unbounded):
         _check_mean(problem.quadrature)
     _check_quadrature(problem.quadrature, ground.geometry)
     return problem

@@ -10,7 +10,7 @@ from itnas.models.cost.forms import Form, LowRankForm, PairForm, Relation, Side,
 from itnas.models.cost.ghost import Ghost
 from itnas.models.cost.tape import Tape, constant, parameter
 from itnas.operator import FactorisedKernel, MLPKernel
-from itnas.operator.domain import Geometry
+from itnas.operator.domain import Geometry, Modalities
 from itnas.operator.kernel import KernelSpec
 
 Parameter = Callable[..., Ghost]
@@ -68,8 +68,16 @@ def mlp_form(
         rows.append(ticked)
         cols.append(tape.apply("scale", ticked))
 
+    tags = None
+    if "modality" in spec.features:
+        tags = each_head(width, spec.modalities, spec.modalities)
+        if geometry.modalities is None:
+            rows.append(each_head(width).reshape(1, heads, 1, width))
     relation = _relation(spec, heads, axes, weight, split=split)
-    table, code, place = _place(tape, geometry, relation, item)
+    if geometry.modalities is not None:
+        table, code, place = _place_in_union(tape, geometry.modalities, relation, tags, item)
+    else:
+        table, code, place = _place(tape, geometry, relation, item)
     query, key = (
         (_factors(tape, spec, heads, u, weight) for _ in range(2)) if "product" in spec.features else (None, None)
     )
@@ -136,6 +144,21 @@ def _place(
         return None, None, places.unsqueeze(1)
     table = relation.at(tape, constant(1, 1, geometry.lattice.size, geometry.axes)).to(item)
     return table, constant(1, 1, geometry.length), None
+
+
+def _place_in_union(
+    tape: Tape, modalities: Modalities, relation: Relation | None, tags: Ghost | None, item: int
+) -> tuple[Ghost | None, Ghost | None, Ghost | None]:
+    """The same for the parts of a union. Without a table, each pair is worked out: counted as if there were one."""
+    parts = []
+    if relation is not None:
+        parts.append(relation.at(tape, constant(1, 1, modalities.size, modalities.axes)).to(item))
+    if tags is not None:
+        heads, width = tags.shape[:2]
+        parts.append(parameter(1, heads, modalities.size, width))
+    if not parts:
+        return None, None, None
+    return tape.add(*parts), constant(1, 1, sum(modalities.sizes)), None
 
 
 def _spanning(part: Ghost, length: int) -> Ghost:

@@ -31,13 +31,26 @@ def linear(inputs: int, outputs: int) -> int:
 
 
 def _encoder(task: Interface, width: int) -> int:
-    return linear(task.channels, width) if task.vocabulary is None else task.vocabulary * width
+    if not task.modalities:
+        return linear(task.channels, width) if task.vocabulary is None else task.vocabulary * width
+    encoders = {
+        each.encoded_by: linear(each.channels, width) if each.vocabulary is None else each.vocabulary * width
+        for each in task.modalities
+    }
+    return sum(encoders.values()) + len(task.modalities) * width
 
 
 def _readout(task: Interface, width: int) -> int:
+    if task.readout == "pooled" and task.modalities:
+        return linear(pooled_width(task, width), task.outputs)
     if task.readout == "decoded":
         return linear(width, 2 * width) + linear(2 * width, task.outputs)
     return linear(width, task.outputs)
+
+
+def pooled_width(task: Interface, width: int) -> int:
+    """How many numbers the readout of a union reads: see `PooledParts`."""
+    return width * (4 if task.compares else len(task.modalities))
 
 
 def _channel_mixing(gene: genes.ChannelMixing, width: int) -> int:
@@ -55,11 +68,12 @@ def _integral(gene: genes.Integral, placement: Placement) -> int:
         total += _factorised(kernel, heads, width, axes)
     else:
         ticking = "clock" in kernel.features
-        total += _mlp(kernel, heads, width, axes)
+        total += _mlp(kernel, heads, width, axes, placement.modalities)
+    total += heads * placement.modalities if gene.measure == "balanced" else 0
     return total + (heads * (width + 1) if ticking or gene.measure == "clock" else 0)
 
 
-def _mlp(kernel: genes.MlpKernel, heads: int, width: int, axes: int) -> int:
+def _mlp(kernel: genes.MlpKernel, heads: int, width: int, axes: int, modalities: int) -> int:
     own, hidden = 1 if kernel.shared else heads, kernel.hidden if kernel.layers else 1
     wide, waves = kernel.products * kernel.product_dim, axes * kernel.frequencies
     of_feature = {
@@ -68,6 +82,7 @@ def _mlp(kernel: genes.MlpKernel, heads: int, width: int, axes: int) -> int:
         "position": 2 * own * hidden * axes,
         "content": 2 * heads * hidden * width,
         "clock": own * hidden,
+        "modality": own * hidden * modalities**2,
         "fourier": 2 * own * hidden * waves + heads * waves * ((kernel.fourier == "learned") + kernel.damped),
         "product": own * kernel.products * hidden + 2 * heads * wide * (width + 1),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itnas.genes import ChannelMixing
 from itnas.models.cost.ghost import Ghost
+from itnas.models.cost.parameters import pooled_width
 from itnas.models.cost.tape import Tape, constant, parameter
 from itnas.models.interface import Interface
 
@@ -31,8 +32,16 @@ def channel_mixing(tape: Tape, gene: ChannelMixing, u: Ghost) -> Ghost:
 
 
 def encode(tape: Tape, task: Interface, batch: int, length: int, width: int) -> None:
-    """Tokens are looked up; numbers go through a linear map, and are inputs, which are not counted as kept."""
-    if task.vocabulary is None:
+    """Tokens are looked up; numbers go through a linear map, and are inputs, which are not counted as kept.
+
+    In a union every point counts as one of the kind that costs most.
+    """
+    if task.modalities:
+        channels = max(each.channels for each in task.modalities)
+        if channels:
+            affine(tape, Ghost((batch, length, channels), grad=False, given=True), width)
+        tape.count(batch * length * width)
+    elif task.vocabulary is None:
         numbers = Ghost((batch, length, task.channels), grad=False, given=True)
         affine(tape, numbers, width)
 
@@ -41,6 +50,9 @@ def read_out(tape: Tape, task: Interface, features: Ghost, padded: bool) -> None
     _, length, width = features.shape
     if task.readout == "points":
         affine(tape, features, task.outputs)
+    elif task.readout == "pooled" and task.modalities:
+        mean = _mean(tape, features, padded)
+        affine(tape, mean.expand(mean.shape[0], width).fresh((mean.shape[0], pooled_width(task, width))), task.outputs)
     elif task.readout == "pooled":
         affine(tape, _mean(tape, features, padded), task.outputs)
     else:

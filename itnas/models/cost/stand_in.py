@@ -67,6 +67,9 @@ def stand_in(
         mu = _shape(batch, heads, length)
     elif measure == "domain" and geometry.weights is not None:
         mu = _shape(geometry.weights.shape[0], 1, length)
+    elif measure == "balanced":
+        samples = max(part.shape[0] for part in (geometry.weights, geometry.valid, _shape(1)) if part is not None)
+        mu = _shape(samples, heads, length)
     if geometry.valid is not None:
         mu = _shape(geometry.valid.shape[0], 1, length) if mu is None else mu
     return Problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from itnas import genes
@@ -18,8 +18,9 @@ BASE = 10_000.0  # the longest wavelength of the rotary angles over 2 pi, in poi
 class Attention(Mixer):
     """softmax(q k^T / sqrt(d)) v over all points, or along a graph's edges, whose weights don't count.
 
-    Rotary positions (Su et al., RoFormer, arXiv 2104.09864) where points stand on a regular line or grid: a head's
-    pairs of channels are dealt to the axes, and turn with the number of points in between, whatever the spacing.
+    Rotary positions (Su et al., RoFormer, arXiv 2104.09864) where points stand on a regular line or grid, or on several
+    of them in a union: a head's pairs of channels are dealt to the axes, and turn with the number of points in between,
+    whatever the spacing.
     A point that sees none gets the output's bias alone. O(N^2 width).
     """
 
@@ -39,8 +40,9 @@ class Attention(Mixer):
             raise ValueError(f"causal attention needs points in order, which {geometry.name} does not have")
         parts = self.project(without_padding(u, geometry.valid)).unflatten(-1, (3, self.heads, -1))
         query, key, values = parts.permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, N, d]
-        if self.rotary and geometry.lattice is not None:
-            turns = rotations(geometry.lattice, query.shape[-1], u)
+        index = cells(geometry, u.device) if self.rotary else None
+        if index is not None:
+            turns = rotations(index, query.shape[-1], u.dtype)
             query, key = turned(query, *turns), turned(key, *turns)
         query = query * query.shape[-1] ** -0.5
         mask = visible(geometry, self.causal)
@@ -67,9 +69,30 @@ def visible(geometry: Geometry, causal: bool) -> Bool[Tensor, "samples 1 points 
     return mask.tril() if causal else mask
 
 
-def check_rotary(channels: int, lattice: Lattice) -> None:
+def cells(geometry: Geometry, device: torch.device) -> Int[Tensor, "points axes"] | None:
+    """Which cell of a regular line or grid each point is in; parts of a union stand at 0 along the axes of others.
+
+    None where points stand on none.
+    """
+    if geometry.lattice is not None:
+        return _cells(geometry.lattice, device)
+    parts = geometry.modalities
+    if parts is None or not any(parts.lattices):
+        return None
+    index = torch.zeros(geometry.length, parts.axes, dtype=torch.long, device=device)
+    for number, (lattice, points) in enumerate(zip(parts.lattices, parts.slices, strict=True)):
+        if lattice is not None:
+            index[points, parts.own_axes(number)] = _cells(lattice, device)
+    return index
+
+
+def _cells(lattice: Lattice, device: torch.device) -> Int[Tensor, "points axes"]:
+    index = torch.cartesian_prod(*(torch.arange(n, device=device) for n in lattice.shape))
+    return index.reshape(-1, len(lattice.shape))
+
+
+def check_rotary(channels: int, axes: int) -> None:
     """Refuse heads that are too narrow to turn along every axis."""
-    axes = len(lattice.shape)
     if channels // 2 < axes:
         raise ValueError(
             f"rotary positions need two channels per head and axis, but {channels} stand for {axes} axes: "
@@ -78,22 +101,20 @@ def check_rotary(channels: int, lattice: Lattice) -> None:
 
 
 def rotations(
-    lattice: Lattice, channels: int, like: Tensor
+    index: Int[Tensor, "points axes"], channels: int, dtype: torch.dtype
 ) -> tuple[Float[Tensor, "points channels"], Float[Tensor, "points channels"]]:
     """cos and sin of every point's angles, a pair's twice: its first channels, then its second ones.
 
     Angles are BASE^(-p/P) times the index along the axis, for the P pairs of that axis; an odd channel does not turn.
     """
-    check_rotary(channels, lattice)
-    pairs, axes = channels // 2, len(lattice.shape)
-    index = torch.cartesian_prod(*(torch.arange(n, device=like.device) for n in lattice.shape))
-    index = index.reshape(-1, axes).to(torch.float64)
+    pairs, axes = channels // 2, index.shape[1]
+    check_rotary(channels, axes)
     shares = [len(range(axis, pairs, axes)) for axis in range(axes)]
-    rates = [BASE ** -(torch.arange(share, dtype=torch.float64, device=like.device) / share) for share in shares]
+    rates = [BASE ** -(torch.arange(share, dtype=torch.float64, device=index.device) / share) for share in shares]
     angles = torch.cat([index[:, axis, None] * rate for axis, rate in enumerate(rates)], -1)
     still = angles.new_zeros(angles.shape[0], channels % 2)
     angles = torch.cat([angles, angles, still], -1)
-    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 def turned(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:

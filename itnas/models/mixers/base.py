@@ -22,6 +22,7 @@ class Placement:
     causal: bool  # whether points see only those before them
     position_dim: int  # axes of space; 0: points have no places
     index: int = 0  # number of the layer in its network
+    modalities: int = 1  # parts of a union; 1: all points are of one kind
     seed: int = 0  # of the random numbers of sampled quadratures
 
 

@@ -14,7 +14,7 @@ def integral(layer: genes.Integral, placement: Placement) -> IntegralTransform:
     return IntegralTransform(
         placement.width,
         heads=layer.heads,
-        kernel=kernel_spec(layer.kernel, placement.position_dim),
+        kernel=kernel_spec(layer.kernel, placement.position_dim, placement.modalities),
         normaliser=layer.normaliser,
         measure=layer.measure,
         quadrature=quadrature(layer.quadrature),
@@ -23,13 +23,14 @@ def integral(layer: genes.Integral, placement: Placement) -> IntegralTransform:
         iterate=layer.iterate,
         rms_norm=layer.rms_norm,
         pointwise=layer.pointwise,
+        modalities=placement.modalities,
         seed=placement.seed,
         index=placement.index,
     )
 
 
-def kernel_spec(kernel: genes.MlpKernel | genes.FactorisedKernel, position_dim: int) -> KernelSpec:
-    """The operator's description of a kernel, for as many axes of space as there are."""
+def kernel_spec(kernel: genes.MlpKernel | genes.FactorisedKernel, position_dim: int, modalities: int = 1) -> KernelSpec:
+    """The operator's description of a kernel, for as many axes of space and modalities as there are."""
     axes = position_dim or None
     if isinstance(kernel, genes.FactorisedKernel):
         return FactorisedKernel(
@@ -56,6 +57,7 @@ def kernel_spec(kernel: genes.MlpKernel | genes.FactorisedKernel, position_dim: 
         damped=kernel.damped and waves,
         shared=kernel.shared,
         position_dim=axes,
+        modalities=modalities,
     )
 
 

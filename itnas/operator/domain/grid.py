@@ -8,7 +8,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from itnas.operator.domain.geometry import Domain, Geometry, Lattice, batched
+from itnas.operator.domain.geometry import Domain, Geometry, batched
+from itnas.operator.domain.lattice import Lattice
 
 
 class Grid(Domain):

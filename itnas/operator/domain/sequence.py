@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from itnas.operator.domain.geometry import Domain, Geometry, Lattice, batched
+from itnas.operator.domain.geometry import Domain, Geometry, batched
+from itnas.operator.domain.lattice import Lattice
 
 
 class Sequence(Domain):

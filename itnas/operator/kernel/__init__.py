@@ -3,7 +3,7 @@
 from itnas.operator.kernel.base import POSITIONAL, Kernel, KernelSpec
 from itnas.operator.kernel.clock import Clock, running
 from itnas.operator.kernel.factorised import FactorisedKernel, FactorisedKernelModule
-from itnas.operator.kernel.form import Form, LowRankForm, PairForm, Relation, Side, Tail, take
+from itnas.operator.kernel.form import Form, LowRankForm, PairForm, Relation, Side, TaggedRelation, Tail, take
 from itnas.operator.kernel.mlp import MLPKernel, MLPKernelModule
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "PairForm",
     "Relation",
     "Side",
+    "TaggedRelation",
     "Tail",
     "running",
     "take",

@@ -22,7 +22,7 @@ class Side:
 
     linear: Tensor | None = None  # [B|1, H, N, h] their share of the first layer
     factor: Tensor | None = None  # [B|1, H, N, P, d] for products, [B|1, H, N, R] for factorised kernels
-    place: Tensor | None = None  # lattice code [1, 1, N], or positions [B|1, 1, N, P] in float64
+    place: Tensor | None = None  # code [1, 1, N] in a table of offsets, or positions [B|1, 1, N, P] in float64
     clock: Tensor | None = None  # [B, H, N] in float64
 
     def take(self, index: Tensor) -> Side:
@@ -103,6 +103,30 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class TaggedRelation:
+    """What depends on the offset and on two points' tags, where no table can hold it.
+
+    The last coordinate of a place is T times the tag in a row and minus the tag in a column: the difference says both.
+    """
+
+    relation: Relation | None
+    tags: Tensor | None = None  # [H, h, T, T]
+    count: int = 1
+
+    def at(self, delta: Tensor) -> Tensor:
+        """Contribution for differences of places, float64 [B|1, H|1, *S, P + 1]: [B|1, H, *S, h]."""
+        pair = delta[..., -1].long()
+        parts = []
+        if self.relation is not None:
+            # Between points of different parts there is no offset.
+            alike = (pair // self.count == pair % self.count).unsqueeze(-1)
+            parts.append(self.relation.at(delta[..., :-1] * alike))
+        if self.tags is not None:
+            parts.append(take(self.tags.flatten(2).mT.unsqueeze(0), pair))
+        return sum(parts[1:], parts[0])
+
+
+@dataclass(frozen=True)
 class Tail:
     """The kernel MLP after its first, linear layer. Depth 0 has no activation and reads its one channel off."""
 
@@ -145,7 +169,7 @@ class PairForm(Form):
     tail: Tail
     table: Tensor | None = None  # [1, H, L, h]: C on a lattice
     centre: int = 0
-    relation: Relation | None = None  # C elsewhere
+    relation: Relation | TaggedRelation | None = None  # C elsewhere
     clock_weight: Tensor | None = None  # [H, h]
     product_weight: Tensor | None = None  # [H, P, h]
 

@@ -12,9 +12,10 @@ from itnas.operator.activation import ACTIVATIONS
 from itnas.operator.domain import Geometry
 from itnas.operator.kernel.base import POSITIONAL, Axes, Kernel, KernelSpec, head_linear
 from itnas.operator.kernel.form import PairForm, Relation, Side, Tail, Waves
+from itnas.operator.kernel.places import places_for
 from itnas.registry import check_choice
 
-FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock")
+FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock", "modality")
 FOURIER_KINDS = ("fixed", "learned")
 
 
@@ -25,8 +26,8 @@ class MLPKernel(KernelSpec):
     Features: `offset` p_i - p_j; `fourier`: sin and cos of the offset at `frequencies` frequencies per axis, `fourier=
     "fixed"` (geometric) or `"learned"`, optionally `damped`; `distance`; `position` (p_i and p_j themselves); `content`
     (projections of u_i and of u_j); `product`: `products` bilinear forms q_i . k_j of width `product_dim`; `clock`:
-    S_i - S_j. No features at all make a constant kernel. `shared=True` gives all heads the same MLP; projections stay
-    per head.
+    S_i - S_j; `modality`: which of the `modalities` parts of a union the two points belong to. No features at all make
+    a constant kernel. `shared=True` gives all heads the same MLP; projections stay per head.
     """
 
     hidden: int = 16
@@ -40,6 +41,7 @@ class MLPKernel(KernelSpec):
     damped: bool = False
     shared: bool = False
     position_dim: int | None = None
+    modalities: int = 1
 
     def __post_init__(self) -> None:
         for feature in self.features:
@@ -50,7 +52,7 @@ class MLPKernel(KernelSpec):
         check_choice("kind of fourier features", self.fourier, FOURIER_KINDS)
         if not 0 <= self.layers <= 3:
             raise ValueError(f"a kernel MLP has 0 to 3 hidden layers, got layers={self.layers}")
-        for name in ("hidden", "products", "product_dim", "frequencies"):
+        for name in ("hidden", "products", "product_dim", "frequencies", "modalities"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {name}={getattr(self, name)}")
         if self.position_dim is not None and self.position_dim < 1:
@@ -90,6 +92,7 @@ class MLPKernelModule(Kernel):
         self.content_row = maybe("content", heads, width, dim, fan_in=dim)
         self.content_col = maybe("content", heads, width, dim, fan_in=dim)
         self.clock_weight = maybe("clock", own, width)
+        self.modality = maybe("modality", own, width, spec.modalities, spec.modalities)
         self.waves = maybe("fourier", own, width, axes, spec.frequencies, 2, fan_in=axes * spec.frequencies)
         self._init_fourier(heads, axes)
         self.product = maybe("product", own, spec.products, width, fan_in=spec.products)
@@ -153,8 +156,12 @@ class MLPKernelModule(Kernel):
             rows.append(ticked)
             cols.append(-ticked)
 
+        if self.modality is not None and geometry.modalities is None:
+            # All points are of one kind: one number for all pairs.
+            rows.append(each_head(self.modality)[..., 0, 0].view(1, heads, 1, -1))
         relation = self._relation(axes, split=split)
-        place, table, centre = _place(geometry, relation, dtype)
+        tags = None if self.modality is None else each_head(self.modality)
+        places = places_for(geometry, relation, tags, dtype)
         query = key = None
         if self.query is not None and self.key is not None:
             split_products = (self.spec.products, self.spec.product_dim)
@@ -165,15 +172,26 @@ class MLPKernelModule(Kernel):
         row_part = sum(rows[1:], rows[0])
         col_part = sum(cols[1:], cols[0]) if cols else row_part.new_zeros(1, heads, 1, 1)
         return PairForm(
-            rows=Side(_spanning(row_part, geometry.length), query, place, ticks),
-            cols=Side(_spanning(col_part, geometry.length).expand(-1, -1, -1, row_part.shape[-1]), key, place, ticks),
+            rows=Side(_spanning(row_part, geometry.length), query, places.rows, ticks),
+            cols=Side(
+                _spanning(col_part, geometry.length).expand(-1, -1, -1, row_part.shape[-1]), key, places.cols, ticks
+            ),
             tail=self._tail(),
-            table=table,
-            centre=centre,
-            relation=relation,
+            table=places.table,
+            centre=places.centre,
+            relation=places.relation,
             clock_weight=each_head(self.clock_weight) if use_clock and self.clock_weight is not None else None,
             product_weight=None if self.product is None else each_head(self.product),
         )
+
+    def check(self, geometry: Geometry) -> None:
+        super().check(geometry)
+        count = 1 if geometry.modalities is None else geometry.modalities.count
+        if "modality" in self.features and count != self.spec.modalities:
+            raise ValueError(
+                f"the kernel is made for {self.spec.modalities} modalities, but {geometry.name} has {count}: "
+                f"pass modalities={count} to the kernel"
+            )
 
     def _relation(self, axes: int, *, split: bool) -> Relation | None:
         """The offset features' weights for a space of `axes` axes; with `split` the offset itself stands elsewhere."""
@@ -209,20 +227,6 @@ class MLPKernelModule(Kernel):
 def _place_linear(positions: Tensor, weight: Tensor) -> Tensor:
     """Positions float64 [B|1, N, P] through weight [H, h, P], summed in float64: [B|1, H, N, h]."""
     return torch.einsum("bnp,hkp->bhnk", positions, weight.double()).to(weight.dtype)
-
-
-def _place(
-    geometry: Geometry, relation: Relation | None, dtype: torch.dtype
-) -> tuple[Tensor | None, Tensor | None, int]:
-    """Where the points are, as the relation wants it: lattice codes and a table of all offsets, or positions."""
-    if relation is None or geometry.positions is None:
-        return None, None, 0
-    if geometry.lattice is None:
-        return geometry.positions.unsqueeze(1), None, 0
-    device = geometry.positions.device
-    offsets = geometry.lattice.offsets(device)
-    table = relation.at(offsets.view(1, 1, *offsets.shape)).to(dtype)
-    return geometry.lattice.code(device).view(1, 1, -1), table, geometry.lattice.centre
 
 
 def _spanning(part: Tensor, length: int) -> Tensor:

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from itnas.operator.domain import Geometry
+from itnas.operator.domain import Geometry, Modalities
 from itnas.operator.kernel import Form, Kernel
 from itnas.operator.normaliser import Normaliser
 from itnas.operator.quadrature import Quadrature, Window
@@ -108,6 +108,8 @@ class Problem:
 def distances(geometry: Geometry, rows: Tensor | None = None) -> Tensor:
     """Distances [B|1, N, N] as `Window` means them: the largest axis on sequences and grids, Euclidean on clouds.
 
+    In a union each part by itself; between points of different parts there is no distance: 0.
+
     With `rows` [R] only from these points: [B|1, R, N].
     """
     assert geometry.positions is not None
@@ -118,12 +120,25 @@ def distances(geometry: Geometry, rows: Tensor | None = None) -> Tensor:
         code = geometry.lattice.code(device)
         start = code if rows is None else code[rows]
         return lengths[start.unsqueeze(1) - code + geometry.lattice.centre].unsqueeze(0)
+    if geometry.modalities is not None:
+        return _within_parts(geometry, geometry.modalities, rows)
     start = geometry.positions if rows is None else geometry.positions[:, rows]
     delta = start.unsqueeze(2) - geometry.positions.unsqueeze(1)
     if geometry.ordered:
         return torch.amax(delta.abs(), -1)
     euclidean: Tensor = torch.linalg.vector_norm(delta, dim=-1)
     return euclidean
+
+
+def _within_parts(geometry: Geometry, modalities: Modalities, rows: Tensor | None) -> Tensor:
+    assert geometry.positions is not None
+    start = geometry.positions if rows is None else geometry.positions[:, rows]
+    delta = (start.unsqueeze(2) - geometry.positions.unsqueeze(1)).abs()
+    tags = modalities.tags(geometry.positions.device)
+    alike = (tags if rows is None else tags[rows]).unsqueeze(1) == tags
+    regular = torch.tensor(modalities.boxed, device=tags.device)
+    along, straight = delta.amax(-1), torch.linalg.vector_norm(delta, dim=-1)
+    return torch.where(regular[tags], along, straight) * alike
 
 
 class Plan(abc.ABC):

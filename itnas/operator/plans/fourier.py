@@ -33,7 +33,7 @@ class Fourier(Plan):
         if not isinstance(kernel, MLPKernelModule):
             return "a convolution has a kernel of the offset alone, and a factorised kernel is one of both points"
         if not kernel.reads_only_offsets():
-            others = ", ".join(sorted(kernel.features & {"position", "content", "product", "clock"}))
+            others = ", ".join(sorted(kernel.features & {"position", "content", "product", "clock", "modality"}))
             return f"a convolution has a kernel of the offset alone, and this one reads {others}"
         if problem.geometry.lattice is None:
             return f"an FFT needs points on a regular lattice, and {problem.geometry.name} has none here"

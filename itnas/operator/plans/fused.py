@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from itnas.operator.kernel import MLPKernelModule, PairForm
+from itnas.operator.kernel import POSITIONAL, MLPKernelModule, PairForm, Relation
 from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, register
 from itnas.operator.plans.compiled import Tensors, run
@@ -25,7 +25,8 @@ from itnas.operator.quadrature import Full
 
 DTYPES = {"cpu": (torch.float32, torch.float64), "cuda": (torch.float32, torch.float64, torch.float16, torch.bfloat16)}
 ENGINES = {"cpu": "itnas.operator.plans.fused_cpu", "cuda": "itnas.operator.plans.fused_triton"}
-TENSORS = [part.name for part in fields(FusedArguments) if "Tensor" in str(part.type) and part.name != "code"]
+CODES = ("row_code", "col_code")
+TENSORS = [part.name for part in fields(FusedArguments) if "Tensor" in str(part.type) and part.name not in CODES]
 CHOICES = [part.name for part in fields(FusedArguments) if part.name not in TENSORS]
 
 
@@ -39,8 +40,11 @@ class Fused(Plan):
             return "it evaluates kernel MLPs; a FactorisedKernel has its own plan, 'scan'"
         if not isinstance(problem.quadrature, Full) or geometry.edges is not None:
             return "it visits all pairs, and a window, a sample or a graph's edges leave most of them out"
-        if geometry.lattice is None and "fourier" in kernel.features:
+        tabled = geometry.lattice is not None or (geometry.modalities is not None and geometry.modalities.coded)
+        if not tabled and "fourier" in kernel.features:
             return "it reads Fourier features from a table of offsets, which irregular points do not have"
+        if geometry.modalities is not None and not tabled and kernel.features & (POSITIONAL | {"modality"}):
+            return "it looks points of a union up in a table of offsets, which irregular points do not have"
         if device not in ENGINES:
             return f"it has no kernel for the device {device!r}"
         if problem.values.dtype not in DTYPES[device]:
@@ -70,8 +74,8 @@ def fused_arguments(problem: Problem) -> FusedArguments:
     """What the engines read, from the kernel's form."""
     form = problem.form
     assert isinstance(form, PairForm)
-    tail, relation, softmax = form.tail, form.relation, problem.normaliser.link == "exp"
-    placed = form.table is None and relation is not None
+    tail, softmax = form.tail, problem.normaliser.link == "exp"
+    relation = form.relation if form.table is None and isinstance(form.relation, Relation) else None
     positions = problem.geometry.positions
     assert form.rows.linear is not None
     assert form.cols.linear is not None
@@ -84,11 +88,9 @@ def fused_arguments(problem: Problem) -> FusedArguments:
         query=form.rows.factor,
         key=form.cols.factor,
         product_weight=_with_sample_axis(form.product_weight),
-        positions=positions.unsqueeze(1) if placed and positions is not None else None,
-        offset_weight=_with_sample_axis(
-            relation.offset.mT if placed and relation and relation.offset is not None else None
-        ),
-        distance_weight=_with_sample_axis(relation.distance if placed and relation else None),
+        positions=None if relation is None or positions is None else positions.unsqueeze(1),
+        offset_weight=None if relation is None or relation.offset is None else relation.offset.mT.unsqueeze(0),
+        distance_weight=None if relation is None else _with_sample_axis(relation.distance),
         clock=form.rows.clock,
         clock_weight=_with_sample_axis(form.clock_weight),
         hidden=tail.hidden.unsqueeze(0) if tail.activation else problem.values.new_empty(1, problem.heads, 0, 1, 1),
@@ -98,7 +100,8 @@ def fused_arguments(problem: Problem) -> FusedArguments:
         out=tail.out.unsqueeze(0),
         out_bias=tail.out_bias.unsqueeze(0),
         shift=shift,
-        code=None if form.table is None or form.rows.place is None else form.rows.place[0, 0],
+        row_code=None if form.table is None or form.rows.place is None else form.rows.place[0, 0],
+        col_code=None if form.table is None or form.cols.place is None else form.cols.place[0, 0],
         centre=form.centre,
         activation=tail.activation or "identity",
         link={"identity": "identity", "sigmoid": "sigmoid", "exp": "softmax"}[problem.normaliser.link],

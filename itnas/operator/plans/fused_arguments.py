@@ -3,7 +3,7 @@
 With pair channels ch_m(i, j) - the products q_ip . k_jp, then the offset p_i - p_j per axis, then the distance
 |p_i - p_j|, then the clock S_i - S_j, each only where its weight is given -
 
-    z_ij = row_i + col_j + table[code_i - code_j + centre] + sum_m w_m ch_m(i, j)                   [h]
+    z_ij = row_i + col_j + table[row_code_i - col_code_j + centre] + sum_m w_m ch_m(i, j)                   [h]
     k_ij = out . act(z_ij) + out_bias + shift_j                       (with hidden layers between act and out)
     y_i  = sum_j m_ij g(k_ij) v_j,   m_ij = 1, or [j <= i] where causal
 
@@ -24,7 +24,7 @@ class FusedArguments:
     values: Tensor  # [B, H, N, D]
     row: Tensor  # [B|1, H, N, h]
     col: Tensor  # [B|1, H, N, h]
-    table: Tensor | None  # [1, H, L, h], with `code` and `centre`
+    table: Tensor | None  # [1, H, L, h], with the codes and `centre`
     query: Tensor | None  # [B|1, H, N, P, d]
     key: Tensor | None  # [B|1, H, N, P, d]
     product_weight: Tensor | None  # [1, H, P, h]
@@ -38,7 +38,8 @@ class FusedArguments:
     out: Tensor  # [1, H, h]; depth 0 is activation "identity" with h = 1, out = 1, out_bias = 0
     out_bias: Tensor  # [1, H]
     shift: Tensor | None  # [B|1, H|1, N], -inf where nobody sees j
-    code: Tensor | None  # int64 [N], lattice codes
+    row_code: Tensor | None  # int64 [N]
+    col_code: Tensor | None  # int64 [N], no two alike
     centre: int
     activation: str  # identity, relu, relu2, silu, gelu, sin
     link: str  # identity, sigmoid, softmax

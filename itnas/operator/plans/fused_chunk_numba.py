@@ -65,7 +65,8 @@ class Inputs(NamedTuple):
     row: Flat  # [B|1, H, N, h]
     col: Flat  # [B|1, H, h, N+]
     table: Flat  # [H, h, L+], offsets in reverse
-    code: Flat  # [N+], int64
+    row_code: Flat  # [N], int64
+    col_code: Flat  # [N+], int64
     query: Flat  # [B|1, H, N, P d]
     key: Flat  # [B|1, H, P d, N+]
     place: Flat  # [B|1, A, 2, N+]
@@ -156,12 +157,12 @@ def gather_table(inputs, sizes, h, i, j, gathered):
     collected.
     """
     lanes = lanes_of(gathered)
-    base = h * sizes.hidden * sizes.table + sizes.table_centre - at(inputs.code, i)
-    if at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1:
-        return True, base + at(inputs.code, j)
+    base = h * sizes.hidden * sizes.table + sizes.table_centre - at(inputs.row_code, i)
+    if at(inputs.col_code, j + lanes - 1) - at(inputs.col_code, j) == lanes - 1:
+        return True, base + at(inputs.col_code, j)
     for c in range(sizes.hidden):
         for lane in range(lanes):
-            gathered[c * lanes + lane] = at(inputs.table, base + c * sizes.table + at(inputs.code, j + lane))
+            gathered[c * lanes + lane] = at(inputs.table, base + c * sizes.table + at(inputs.col_code, j + lane))
     return False, base
 
 

@@ -123,16 +123,18 @@ def prepare(arguments: FusedArguments) -> tuple[Inputs, Sizes]:
     ]
     present = [part[0] for part in weights if part is not None]
     weight = torch.cat(present, 1) if present else values.new_empty(heads, 0, hidden)
-    code = torch.arange(padded)
-    if arguments.code is not None:
+    row_code = torch.arange(points) if arguments.row_code is None else arguments.row_code
+    col_code = torch.arange(padded)
+    if arguments.col_code is not None:
         # Padded columns continue the count; what they read is masked, but must lie inside the padded table.
-        code = torch.cat([arguments.code, arguments.code[-1:] + torch.arange(1, padded - points + 1)])
+        col_code = torch.cat([arguments.col_code, arguments.col_code[-1:] + torch.arange(1, padded - points + 1)])
     shift = arguments.shift
     inputs = Inputs(
         row=_flat(row),
         col=_flat(_point_last(arguments.col, padded)),
         table=_flat(empty if table is None else _padded(table[0].flip(1).transpose(1, 2), table.shape[2] + lanes)),
-        code=_flat(code),
+        row_code=_flat(row_code),
+        col_code=_flat(col_code),
         query=_flat(empty if arguments.query is None else arguments.query),
         key=_flat(empty if arguments.key is None else _point_last(arguments.key.flatten(3), padded)),
         place=_flat(empty if place is None else _padded(place, padded)),

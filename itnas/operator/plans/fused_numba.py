@@ -163,9 +163,11 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
             if inputs.shift.size > 0:
                 accumulate(gradients.shift, task * sizes.padded + j, k_pull)
             k_sum = k_sum + k_pull
-            consecutive = at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1
+            consecutive = at(inputs.col_code, j + lanes - 1) - at(inputs.col_code, j) == lanes - 1
             if layers == 1 and sizes.channels == 1 and sizes.table > 0 and consecutive:
-                table = task * width * sizes.table + sizes.table_centre - at(inputs.code, i) + at(inputs.code, j)
+                table = (
+                    task * width * sizes.table + sizes.table_centre - at(inputs.row_code, i) + at(inputs.col_code, j)
+                )
                 back = through_usual(
                     width,
                     k_pull,
@@ -302,13 +304,13 @@ def first_layer_pull(inputs, sizes, task, h, i, j, channels, channel_pull, pull,
         sums = address(weight_sums, m * width * lanes)
         store(channel_pull, m * lanes, to_channel(width, pulled, load(channels, m * lanes), weight, sums))
     if sizes.table > 0:
-        table = task * width * sizes.table + sizes.table_centre - at(inputs.code, i)
-        if at(inputs.code, j + lanes - 1) - at(inputs.code, j) == lanes - 1:
-            to_offsets(width, pulled, address(gradients.table, table + at(inputs.code, j)), sizes.table)
+        table = task * width * sizes.table + sizes.table_centre - at(inputs.row_code, i)
+        if at(inputs.col_code, j + lanes - 1) - at(inputs.col_code, j) == lanes - 1:
+            to_offsets(width, pulled, address(gradients.table, table + at(inputs.col_code, j)), sizes.table)
         else:
             for c in range(width):
                 for lane in range(lanes):
-                    gradients.table[table + c * sizes.table + inputs.code[j + lane]] += pull[c * lanes + lane]
+                    gradients.table[table + c * sizes.table + inputs.col_code[j + lane]] += pull[c * lanes + lane]
 
 
 @njit(_nrt=False)

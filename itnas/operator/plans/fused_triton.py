@@ -133,7 +133,7 @@ def _weight_gradients(arguments: FusedArguments, parts: Tensor) -> dict[str, Ten
 
 def _table_gradient(laid: Laid, upstream: Upstream) -> Tensor:
     """[1, H, L, h], from partial sums over groups of samples."""
-    code, sizes = laid.sources.code, laid.sizes
+    code, sizes = laid.sources.col_code, laid.sizes
     assert code is not None
     point_of = torch.full((sizes.offsets,), -1, dtype=torch.int32, device=code.device)
     point_of[code.long()] = torch.arange(sizes.points, dtype=torch.int32, device=code.device)
@@ -156,7 +156,8 @@ def _lay_out(arguments: FusedArguments) -> Laid:
     real = _real(arguments)
     channels = _channel_weights(arguments, heads)
     table = None if arguments.table is None else _per_head(arguments.table, heads).transpose(-1, -2).contiguous()
-    code = arguments.code if arguments.table is not None else None
+    row_code, col_code = (None, None) if arguments.table is None else (arguments.row_code, arguments.col_code)
+    least = 0 if col_code is None or not points else col_code.min()
     positions = arguments.positions
     if arguments.offset_weight is None and arguments.distance_weight is None:
         positions = None
@@ -170,7 +171,8 @@ def _lay_out(arguments: FusedArguments) -> Laid:
         row=_points_last(arguments.row, batch, heads),
         col=_points_last(arguments.col, batch, heads),
         table=table,
-        code=None if code is None or not points else (code - code.min()).int(),
+        row_code=None if row_code is None else (row_code - least).int(),
+        col_code=None if col_code is None else (col_code - least).int(),
         query=lay(arguments.query),
         key=lay(arguments.key),
         position=lay(None if positions is None else _high_low(positions, real)),

@@ -239,7 +239,7 @@ def table_kernel(sources, upstream, point_of, table_grad, batch, samples, sizes,
         for start in range(0, sizes.points, config.step):
             i, rows = other_points(start, sizes, config)
             row = rows[None, :]
-            code = tl.load(sources.code + row) - (offsets - sizes.centre)
+            code = tl.load(sources.row_code + row) - (offsets - sizes.centre)
             known = (code >= 0) & (code < sizes.offsets)
             j = tl.load(point_of + tl.where(known, code, 0))
             visible = known & (j >= 0) & exists[:, None] & visible_pairs(i[None, :], j, sizes, config)

@@ -29,7 +29,8 @@ class Sources(NamedTuple):
     row: Tensor  # [G, h, N]
     col: Tensor  # [G, h, N]
     table: Tensor | None  # [H, h, L]
-    code: Tensor | None  # int32 [N], from 0
+    row_code: Tensor | None  # int32 [N]
+    col_code: Tensor | None  # int32 [N], from 0, no two alike
     query: Tensor | None  # [G, P, d, N]
     key: Tensor | None  # [G, P, d, N]
     position: Tensor | None  # [G, A, 2, N], as high + low
@@ -208,7 +209,7 @@ def relative_channels(sources, g, rows, cols, sizes, config: tl.constexpr):
 @triton.jit
 def table_at(sources, g, rows, cols, sizes, config: tl.constexpr):
     """The table entry of each pair, for hidden unit 0."""
-    offsets = tl.load(sources.code + rows) - tl.load(sources.code + cols) + sizes.centre
+    offsets = tl.load(sources.row_code + rows) - tl.load(sources.col_code + cols) + sizes.centre
     return sources.table + (g % sizes.heads) * config.hidden * sizes.offsets + offsets
 
 

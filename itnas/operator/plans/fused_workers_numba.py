@@ -22,7 +22,7 @@ def unpack(frame, real):
         array(frame, 1, real),
         array(frame, 2, real),
         array(frame, 3, np.int64),
-        array(frame, 4, real),
+        array(frame, 4, np.int64),
         array(frame, 5, real),
         array(frame, 6, real),
         array(frame, 7, real),
@@ -33,6 +33,7 @@ def unpack(frame, real):
         array(frame, 12, real),
         array(frame, 13, real),
         array(frame, 14, real),
+        array(frame, 15, real),
     )
     return inputs, Sizes(*to_fixed_tuple(frame[frame.size - SIZES :], SIZES))
 
@@ -41,7 +42,7 @@ def unpack(frame, real):
 def forward(frame, real):
     """The tasks of one worker. Arrays: the inputs, the working memory, y, lse."""
     inputs, sizes = unpack(frame, real)
-    work, y, lse = array(frame, 15, real), array(frame, 16, real), array(frame, 17, real)
+    work, y, lse = array(frame, 16, real), array(frame, 17, real), array(frame, 18, real)
     row = workspace(sizes, lanes_of(y))
     mine = start(frame) * row
     first, last = next_block(frame)
@@ -56,10 +57,9 @@ def backward(frame, real):
     """The tasks of one worker. Arrays: the inputs, the working memory, grad, dots, lse, the gradients."""
     inputs, sizes = unpack(frame, real)
     work, grad, dots, lse = (
-        array(frame, 15, real), array(frame, 16, real), array(frame, 17, real), array(frame, 18, real)
+        array(frame, 16, real), array(frame, 17, real), array(frame, 18, real), array(frame, 19, real)
     )  # fmt: skip
     gradients = Gradients(
-        array(frame, 19, real),
         array(frame, 20, real),
         array(frame, 21, real),
         array(frame, 22, real),
@@ -73,6 +73,7 @@ def backward(frame, real):
         array(frame, 30, real),
         array(frame, 31, real),
         array(frame, 32, real),
+        array(frame, 33, real),
     )
     row = workspace(sizes, lanes_of(grad))
     mine = start(frame) * row

@@ -38,6 +38,8 @@ class Sorted(Plan):
             return "it needs one hidden layer with relu or relu2, whose units are polynomials where they are active"
         if not kernel.features <= SPLITTING:
             return f"{', '.join(sorted(kernel.features - SPLITTING))} does not split into a part of i and a part of j"
+        if problem.geometry.modalities is not None and "offset" in kernel.features:
+            return "between points of a union's parts there is no offset, so that it does not split"
         if problem.normaliser.name not in ("none", "mean"):
             return f"normaliser {problem.normaliser.name!r} needs every k(i, j), and it only knows their sums"
         if not isinstance(problem.quadrature, Full) or problem.geometry.edges is not None:
