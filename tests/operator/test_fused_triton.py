@@ -184,7 +184,8 @@ def draw(case: Case, device: str = "cpu") -> FusedArguments:
         out=normal(1, heads, hidden, scale=hidden**-0.5),
         out_bias=normal(1, heads),
         shift=shift if case.shift or case.masked else None,
-        code=code.flatten().to(device) if "table" in features else None,
+        row_code=code.flatten().to(device) if "table" in features else None,
+        col_code=code.flatten().to(device) if "table" in features else None,
         centre=int(entries) // 2,
         activation=case.activation,
         link=case.link,
@@ -208,8 +209,8 @@ def reference(given: FusedArguments) -> tuple[Tensor, Tensor]:
     z = given.row.unsqueeze(3) + given.col.unsqueeze(2)
     for channel, weight in zip(channels, torch.cat(weights, 2).unbind(2) if weights else [], strict=True):
         z = z + channel.unsqueeze(-1) * weight[:, :, None, None]
-    if given.table is not None and given.code is not None:
-        z = z + given.table[:, :, given.code.unsqueeze(1) - given.code + given.centre]
+    if given.table is not None and given.row_code is not None and given.col_code is not None:
+        z = z + given.table[:, :, given.row_code.unsqueeze(1) - given.col_code + given.centre]
     k = torch.einsum("bhnmc,bhc->bhnm", ACTIVATIONS[given.activation](z), given.out.expand(z.shape[0], -1, -1))
     k = k + given.out_bias[..., None, None]
     if given.shift is not None:
