@@ -81,14 +81,14 @@ class Examination:
         """The replacement of a family, fitted once; None where it has no meaning."""
         if family not in self.fitted:
             kind = FAMILIES[family]
-            if not kind.applies(self.reference):
+            if not kind.fits(self.reference):
                 return None
             self.fitted[family] = kind(self.reference)
         return self.fitted[family]
 
     def followed(self, families: tuple[str, ...]) -> Evidence:
         """Curves of some families, each worked out when it is asked for."""
-        known = [family for family in self._wanted(families) if FAMILIES[family].applies(self.reference)]
+        known = [family for family in self._wanted(families) if FAMILIES[family].fits(self.reference)]
         return Evidence(
             length=self.scene.inputs.length,
             span=self.judge.span,

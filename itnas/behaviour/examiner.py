@@ -16,6 +16,7 @@ from itnas.behaviour.room import Room
 from itnas.behaviour.samples import Source
 from itnas.behaviour.sites import Replacing, Site
 from itnas.behaviour.stand_in import combined, head_shares, standing_in
+from itnas.behaviour.subjects import Block
 from itnas.behaviour.thresholds import Thresholds
 from itnas.behaviour.verdict import MIXED, OPEN, Reading, decide
 
@@ -47,14 +48,18 @@ class Examiner:
     def verdicts(self, replica: int) -> list[LayerVerdict]:
         """One for each site, and for each of its heads."""
         exams = [self._exams(number, self.rooms) for number in range(len(self.longest.heard))]
-        return [self._completed(self._named(number, replica, own), own) for number, own in enumerate(exams)]
+        named = [self._completed(self._named(number, replica, own), own) for number, own in enumerate(exams)]
+        return [replace(each, blocks=self._blocks(number, replica)) for number, each in enumerate(named)]
 
     def names(self, replica: int) -> list[LayerVerdict]:
         """The same without heads, and without the evidence at shorter lengths, which is looked at only where the name
         depends on it."""
         exams = [self._exams(number, self.rooms) for number in range(len(self.longest.heard))]
         named = [self._named(number, replica, own) for number, own in enumerate(exams)]
-        return [replace(each, by_length={self.longest.length: each.main}) for each in named]
+        return [
+            replace(each, by_length={self.longest.length: each.main}, blocks=self._blocks(number, replica))
+            for number, each in enumerate(named)
+        ]
 
     def together(self, verdicts: list[LayerVerdict]) -> tuple[list[LayerVerdict], Fidelity | None]:
         """The verdicts, and how much of the score is kept when all layers are replaced at once by what they name.
@@ -97,8 +102,19 @@ class Examiner:
     def _named(self, number: int, replica: int, exams: Mapping[int, Examination]) -> LayerVerdict:
         """A verdict without what its name does not depend on."""
         by_length, reading = self._read(exams)
+        found = self._verdict(number, replica, by_length, reading)
+        # Contents times a profile is also what heads of contents beside heads of a profile add up to.
+        unexplained = (found.family == MIXED and not found.parts) or found.told_by == "positional"
+        if not unexplained:
+            return found
+        heads, exam = tuple(self._heads(found, exams)), exams[self.longest.length]
+        return replace(found, heads=heads, reading=combined(found.reading, heads, exam, self.thresholds))
+
+    def _verdict(
+        self, number: int, replica: int, by_length: Mapping[int, Evidence], reading: Reading, block: str | None = None
+    ) -> LayerVerdict:
         heard = self.longest.heard[number]
-        found = LayerVerdict(
+        return LayerVerdict(
             layer=number,
             name=str(heard.site),
             kind=heard.subject.kind,
@@ -108,13 +124,20 @@ class Examiner:
             by_length=by_length,
             judged="task" if self.functional else "output",
             thresholds=self.thresholds,
+            block=block,
         )
-        # Contents times a profile is also what heads of contents beside heads of a profile add up to.
-        unexplained = (found.family == MIXED and not found.parts) or found.told_by == "positional"
-        if not unexplained:
-            return found
-        heads, exam = tuple(self._heads(found, exams)), exams[self.longest.length]
-        return replace(found, heads=heads, reading=combined(found.reading, heads, exam, self.thresholds))
+
+    def _blocks(self, number: int, replica: int) -> tuple[LayerVerdict, ...]:
+        """Verdicts on the blocks of a layer's kernel, where points are of several kinds."""
+        found = []
+        for block in self.longest.blocks(number):
+            by_length, reading = self._read(OnDemand(self.rooms, partial(self._block_exam, number, block)))
+            settled = {length: each.settled() for length, each in by_length.items()}
+            found.append(self._verdict(number, replica, settled, reading, block.name))
+        return tuple(found)
+
+    def _block_exam(self, number: int, block: Block, length: int) -> Examination:
+        return self.rooms[length].block_examination(number, block, self.thresholds)
 
     def _completed(self, found: LayerVerdict, exams: Mapping[int, Examination]) -> LayerVerdict:
         """A verdict with its heads, and the evidence at all lengths."""

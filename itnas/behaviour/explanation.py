@@ -37,6 +37,8 @@ class LayerVerdict:
     untrained: tuple[str, ...] = ()  # what each untrained copy shows in its place
     share: float = 1.0  # of the layer's output, for a head
     heads: tuple[LayerVerdict, ...] = ()
+    blocks: tuple[LayerVerdict, ...] = ()  # on a union: within each part, and from each part to each other
+    block: str | None = None  # of such a verdict, which one it is: `image`, or `image -> question`
     jointly: bool = False  # whether it was read with the other layers replaced by what they became
 
     @property
@@ -132,7 +134,8 @@ class LayerVerdict:
 
     def sentence(self) -> str:
         """The verdict in plain words."""
-        who = f"Layer {self.layer + 1}" if self.head is None else f"Layer {self.layer + 1}, head {self.head + 1},"
+        which = self.block if self.head is None else f"head {self.head + 1}"
+        who = f"Layer {self.layer + 1}" if which is None else f"Layer {self.layer + 1}, {which},"
         found = f"{who} {_PREDICATES[self.family](self)}"
         return f"{found} {_JOINTLY}" if self.jointly and self.head is None else found
 
@@ -145,6 +148,7 @@ class LayerVerdict:
             "name": self.name,
             "kind": self.kind,
             "head": self.head,
+            "block": self.block,
             "family": self.family,
             "parts": list(self.parts),
             "imposed": self.imposed,
@@ -168,6 +172,7 @@ class LayerVerdict:
             "growth_support": self.growth["support"],
             "reason": self.reading.reason,
             "sentence": self.sentence(),
+            "blocks": [each.to_dict() | {"untrained": list(each.untrained)} for each in self.blocks],
         }
         return row
 
@@ -254,10 +259,11 @@ class Explanation:
     unexamined: Mapping[str, str] = field(default_factory=dict)  # layers of which nothing can be said, and why
 
     def rows(self, *, heads: bool = True) -> list[dict[str, Any]]:
-        """One row per layer, and per head below it."""
+        """One row per layer, and per block and head below it."""
         found = []
         for layer in self.layers:
             found.append(layer.to_dict())
+            found += [block.to_dict() for block in layer.blocks]
             if heads:
                 found += [head.to_dict() for head in layer.heads]
         return found
@@ -288,4 +294,5 @@ class Explanation:
     def sentences(self) -> list[str]:
         """What each layer became, and of which layers nothing can be said."""
         left_out = [f"{name} was not examined: {why}." for name, why in self.unexamined.items()]
-        return [layer.sentence() for layer in self.layers] + left_out
+        told = [each.sentence() for layer in self.layers for each in (layer, *layer.blocks)]
+        return told + left_out

@@ -131,10 +131,11 @@ class TaskJudge(Judge):
         intact: Tensor,
         weights: Tensor,
         span: Span,
+        rho: float | None = None,
     ) -> None:
         """`intact`: the scores with nothing replaced; `span`: what there is to explain, from as many samples as it
         takes to tell."""
-        super().__init__(scene)
+        super().__init__(scene, rho)
         self.score, self.span = score, span
         self.weights, self.intact = weights / weights.sum(), intact
 
@@ -151,8 +152,8 @@ def context_share(scene: Scene) -> float:
     variance."""
     subject, inputs = scene.subject, scene.inputs
     u, domain, length = inputs.u, inputs.domain, inputs.length
-    variance = _centred(scene.said).square().sum(-1).mean(0)  # [N]
-    own = subject.run(u, domain)
+    variance = _centred(scene.said)[:, subject.at].square().sum(-1).mean(0)  # [N]
+    own = subject.run(u, domain)[:, subject.at]
     # A sample keeps its places: swapping them would change more than contents.
     other = torch.roll(u, 1, 0)
     places = torch.linspace(0, length - 1, min(WITNESSES, length)).round().long().unique()
@@ -160,7 +161,7 @@ def context_share(scene: Scene) -> float:
     for some in places.split(max(1, ASKED // (len(u) * length))):
         keeps = torch.arange(length) == some.unsqueeze(1)  # [places, N]
         mixed = torch.where(keeps[:, None, :, None], u, other)
-        said = subject.run(mixed.flatten(0, 1), repeated(domain, len(some), len(u)))
+        said = subject.run(mixed.flatten(0, 1), repeated(domain, len(some), len(u)))[:, subject.at]
         # What a point says of itself beside the kernel is the same in both, and goes.
         moved = torch.unflatten(said, 0, mixed.shape[:2])[torch.arange(len(some)), :, some]  # [places, B, C]
         changed += float((moved - own.transpose(0, 1)[some]).square().sum(-1).mean(1).sum()) / 2

@@ -50,14 +50,25 @@ def beside(verdicts: Sequence[LayerVerdict], copies: Copies, thresholds: Thresho
         raise ValueError(
             f"untrained(seed) must give networks like the model: it has {len(verdicts)} layers, they have {len(copies)}"
         )
-    found = []
-    for verdict, seen in zip(verdicts, copies, strict=True):
-        families = tuple(each.family for each in seen)
-        share = families.count(verdict.family) / len(seen)
-        nearly = sum(nearly_shows(each, verdict, thresholds) for each in seen) / len(seen)
-        imposed = share >= thresholds.imposed
-        found.append(replace(verdict, null=share, nearly=nearly, imposed=imposed, untrained=families))
-    return found
+    return [_beside(verdict, seen, thresholds) for verdict, seen in zip(verdicts, copies, strict=True)]
+
+
+def _beside(verdict: LayerVerdict, seen: Sequence[LayerVerdict], thresholds: Thresholds) -> LayerVerdict:
+    families = tuple(each.family for each in seen)
+    share = families.count(verdict.family) / len(seen)
+    nearly = sum(nearly_shows(each, verdict, thresholds) for each in seen) / len(seen)
+    blocks = [
+        _beside(block, [each.blocks[number] for each in seen], thresholds)
+        for number, block in enumerate(verdict.blocks)
+    ]
+    return replace(
+        verdict,
+        null=share,
+        nearly=nearly,
+        imposed=share >= thresholds.imposed,
+        untrained=families,
+        blocks=tuple(blocks),
+    )
 
 
 def nearly_shows(copy: LayerVerdict, own: LayerVerdict, thresholds: Thresholds) -> bool:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from itnas.operator.domain import Geometry
+from itnas.operator.domain import Geometry, Modalities
 
 BINS = 24  # classes of distance on a cloud, each with equally many pairs
 
@@ -30,6 +30,10 @@ class Places:
     centre: int = 0  # the class of a point with itself
     valid: Bool[Tensor, "samples points"] | None = None  # False at padding
     positions: Float[Tensor, "samples points axes"] | None = None  # in a cloud, where classes say nothing of directions
+    # In a union, where each part's points stand, and what there is to say of each; points change places in their part.
+    parts: tuple[slice, ...] = ()
+    within: tuple[Places, ...] = ()
+    across: bool = False  # whether rows and columns are different parts of a union: [samples, rows, columns]
 
     @property
     def length(self) -> int:
@@ -42,6 +46,8 @@ def places_of(geometry: Geometry) -> Places:
 
 
 def _classes(geometry: Geometry) -> Places:
+    if geometry.modalities is not None:
+        return _union(geometry, geometry.modalities)
     if geometry.edges is not None:
         return _graph(geometry)
     if geometry.lattice is not None:
@@ -53,6 +59,40 @@ def _classes(geometry: Geometry) -> Places:
 
 def _self_or_other(geometry: Geometry) -> Tensor:
     return (1 - torch.eye(geometry.length, dtype=torch.long)).unsqueeze(0)
+
+
+def _union(geometry: Geometry, modalities: Modalities) -> Places:
+    """Within a part its own classes, that of a point with itself being one for all; between two parts one class for
+    each direction, and nothing is near."""
+    own = [places_of(_part(geometry, number)) for number in range(modalities.count)]
+    samples, length = max(each.classes.shape[0] for each in own), geometry.length
+    classes = torch.zeros(samples, length, length, dtype=torch.long)
+    reach = torch.full((samples, length, length), float(length))
+    first = 1
+    for row, (here, at) in enumerate(zip(own, modalities.slices, strict=True)):
+        for col, there in enumerate(modalities.slices):
+            if row != col:
+                classes[:, at, there], first = first, first + 1
+        classes[:, at, at] = torch.where(here.classes == here.centre, 0, here.classes + first)
+        if here.reach is not None:
+            reach[:, at, at] = here.reach
+        first += here.count
+    return Places(classes, first, reach, False, parts=modalities.slices, within=tuple(own))
+
+
+def _part(geometry: Geometry, number: int) -> Geometry:
+    """One part of a union by itself."""
+    parts = geometry.modalities
+    assert parts is not None
+    where, axes = parts.slices[number], parts.own_axes(number)
+    placed = geometry.positions is not None and axes.stop > axes.start
+    return Geometry(
+        parts.sizes[number],
+        positions=geometry.positions[:, where, axes] if placed and geometry.positions is not None else None,
+        valid=None if geometry.valid is None else geometry.valid[:, where],
+        lattice=parts.lattices[number],
+        ordered=parts.ordered[number],
+    )
 
 
 def _graph(geometry: Geometry) -> Places:

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from itnas.behaviour.evidence import Examination
 from itnas.behaviour.fidelity import Judge, OutputJudge, Span, TaskJudge
 from itnas.behaviour.samples import Shown, Source, groups
-from itnas.behaviour.scene import Scene, placed
+from itnas.behaviour.scene import Inputs, Scene, placed
 from itnas.behaviour.sites import Heard, Replacing, Site, listen, replaced
-from itnas.behaviour.subjects import OpaqueSubject
+from itnas.behaviour.subjects import Block, BlockSubject, KernelSubject, OpaqueSubject, blocks_of
 from itnas.behaviour.thresholds import Thresholds
 from itnas.models import Network
+from itnas.operator.domain import Union
 from itnas.tasks import Batch
 from itnas.training.memory import free_memory
 
@@ -134,15 +135,29 @@ class Room:
             self.exams[number] = Examination(scene, reference, self._judge(heard, scene), thresholds)
         return self.exams[number]
 
-    def _judge(self, heard: Heard, scene: Scene) -> Judge:
+    def blocks(self, number: int) -> tuple[Block, ...]:
+        """The blocks of one site's kernel; none where its points are all of one kind."""
+        heard = self.heard[number]
+        domain = heard.inputs.domain
+        return blocks_of(domain) if isinstance(domain, Union) and isinstance(heard.subject, KernelSubject) else ()
+
+    def block_examination(self, number: int, block: Block, thresholds: Thresholds) -> Examination:
+        """The examination of one block of one site's kernel, all others staying as they are."""
+        scene, reference = (_block_scene(each[number], block) for each in (self.heard, self.donors))
+        # Of a point that looks at another part nobody can swap "all but its own content": all it sees is others.
+        rho = 1.0 if block.across else None
+        judge = self._judge(self.heard[number], scene, rho)
+        return Examination(scene, reference, judge, thresholds)
+
+    def _judge(self, heard: Heard, scene: Scene, rho: float | None = None) -> Judge:
         if not self.functional:
-            return OutputJudge(scene)
+            return OutputJudge(scene, rho)
 
         def score(y: Tensor) -> Tensor:
             return self.scores({heard.site: lambda _u, _domain: y})
 
-        span = self.span({heard.site: heard.subject.silence})
-        return TaskJudge(scene, score, self.intact, self.weights, span)
+        span = self.span({heard.site: scene.subject.silence})
+        return TaskJudge(scene, score, self.intact, self.weights, span, rho)
 
     def _listen(self, batch: Batch) -> tuple[list[Heard], Any]:
         """What was heard at every site, and what came out."""
@@ -206,6 +221,14 @@ class Room:
                     f"layer {heard.site}, with {channels} channels, takes at least {needed / 1e9:,.0f} GB of memory at "
                     f"length {length}, and {free / 1e9:,.0f} GB are free: ask for shorter lengths"
                 )
+
+
+def _block_scene(heard: Heard, block: Block) -> Scene:
+    u, domain, layer = heard.inputs.u, heard.inputs.domain, heard.subject
+    assert isinstance(domain, Union)
+    assert isinstance(layer, KernelSubject)
+    subject = BlockSubject(layer, u, domain, block)
+    return Scene(subject, Inputs(subject.given, subject.part))
 
 
 def _before(by: Mapping[Site, Replacing], heard: Sequence[Heard]) -> Sequence[Heard]:

@@ -65,11 +65,10 @@ class Scene:
     def output(self) -> Float[Tensor, "batch points out"]:
         return self.view.output(self.kernel)
 
-    @cached_property
+    @property
     def silent(self) -> Float[Tensor, "batch points out"]:
-        """The output with nothing in the kernel's place: the pointwise term."""
-        values = self.view.values
-        return self.view.finish(values.new_zeros(values.shape))
+        """The output with nothing in the kernel's place."""
+        return self.view.silent
 
     def heard(self, kernel: Tensor) -> Float[Tensor, "batch points out"]:
         """The output without the pointwise term: what other points, and a point's own kernel, say."""
@@ -112,11 +111,14 @@ class Scene:
         if self.placeless:
             return [(self.own, torch.arange(length))]
         generator = torch.Generator().manual_seed(0)
+        parts = self.view.places.parts or (slice(0, length),)
         found = []
         for _ in range(self.subject.orders):
-            order = torch.randperm(length, generator=generator)
-            for each in (order, length - 1 - order):
-                found.append((self._raw(each), each))
+            ranks = [torch.randperm(part.stop - part.start, generator=generator) for part in parts]
+            for forwards in (True, False):
+                own = (rank if forwards else len(rank) - 1 - rank for rank in ranks)
+                order = torch.cat([part.start + rank for part, rank in zip(parts, own, strict=True)])
+                found.append((self._raw(order), order))
         return found
 
     def _raw(self, order: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ from itnas.operator.steady import linear
 from itnas.registry import check_choice
 
 BALANCED_AHEAD = (
-    "measure 'balanced' divides by how many points there are, those ahead included, which a causal layer must not know: "
-    "use measure 'domain'"
+    "measure 'balanced' divides by how many points there are, those ahead included, which a causal layer must not "
+    "know: use measure 'domain'"
 )
 MEASURES = ("domain", "uniform", "clock", "balanced")
 

@@ -160,7 +160,7 @@ def test_all_offsets_are_fitted_as_each_alone(ahead: bool) -> None:
 @torch.no_grad()
 def test_what_a_replacement_says_is_what_its_kernel_says(family: str, ahead: bool) -> None:
     scene, reference = answering(ahead=ahead)
-    if not FAMILIES[family].applies(reference):
+    if not FAMILIES[family].fits(reference):
         pytest.skip(f"{family} has no meaning here")
     replacement = FAMILIES[family](reference)
     most = replacement.most(scene) if replacement.budgeted else 1

@@ -31,7 +31,9 @@ def describe(scene: Scene) -> Description:
 
 def _described(portrait: Portrait) -> Description:
     scene, kernel = portrait.scene, portrait.kernel
-    reach, ranks, cuts = portrait.places.reach, None, tuple[int, ...]()
+    # Between two parts of a union nothing is near or far.
+    reach = None if portrait.places.parts else portrait.places.reach
+    ranks, cuts = None, tuple[int, ...]()
     if portrait.places.ordered and scene.inputs.length > 1:
         cuts, ranks = rank_profile(kernel, scene.view.strength, portrait.seen)
 

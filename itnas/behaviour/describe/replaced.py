@@ -61,7 +61,7 @@ def _replaced(scene: Scene, curves: Mapping[str, Curve]) -> Iterator[tuple[str, 
     for family in DRAWN:
         kind, curve = FAMILIES[family], curves.get(family)
         budget = _budget(family, curve)
-        if budget is None or not kind.applies(reference):
+        if budget is None or not kind.fits(reference):
             continue
         # Only a state asks for other samples' continuations.
         shown = states if family == "recurrence" else own

@@ -36,10 +36,10 @@ def changed(
 
 def translation_error(portrait: Portrait) -> Float[Tensor, " heads"] | None:
     """All points are moved together by a quarter of the line, of each axis, or of the cloud. None where no two points
-    are near or far, or where there is no room to move."""
+    are near or far, in unions, or where there is no room to move."""
     scene = portrait.scene
     lattice = geometry_of(scene.inputs.u, scene.inputs.domain).lattice
-    if portrait.places.reach is None or scene.inputs.length < 2:
+    if portrait.places.reach is None or portrait.places.parts or scene.inputs.length < 2:
         return None
     if lattice is None:
         return _moved_in_space(portrait, _translated(scene))

@@ -23,6 +23,7 @@ class Attention(Replacement):
 
     family = "attention"
     summary = "averaged over random places: contents alone"
+    across = True
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         if isinstance(scene.subject, OpaqueSubject):

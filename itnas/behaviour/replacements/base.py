@@ -20,6 +20,7 @@ class Replacement(abc.ABC):
     summary: ClassVar[str]  # what is left of the kernel
     budgeted: ClassVar[bool] = False  # whether it comes in sizes, more of which never hurts
     exact: ClassVar[bool] = False  # whether the largest is the layer's own kernel
+    across: ClassVar[bool] = False  # whether it has a meaning between two parts of a union
 
     def __init__(self, reference: Scene) -> None:
         """Fit what is the same for all samples, if anything is."""
@@ -29,6 +30,11 @@ class Replacement(abc.ABC):
     def applies(cls, reference: Scene) -> bool:
         """Whether the family has a meaning on this domain."""
         return True
+
+    @classmethod
+    def fits(cls, reference: Scene) -> bool:
+        """Whether the family has a meaning for this block of a kernel, and on this domain."""
+        return (cls.across or not reference.view.places.across) and cls.applies(reference)
 
     def most(self, scene: Scene) -> int:
         """The largest budget."""

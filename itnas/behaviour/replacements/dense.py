@@ -14,6 +14,7 @@ from itnas.behaviour.scene import Scene
 class Dense(Replacement):
     family = "dense"
     summary = "mean over other samples, any matrix"
+    across = True
 
     @classmethod
     def applies(cls, reference: Scene) -> bool:

@@ -13,6 +13,7 @@ from itnas.behaviour.scene import Scene
 class Nothing(Replacement):
     family = "none"
     summary = "zero"
+    across = True
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
         return torch.zeros_like(scene.kernel)

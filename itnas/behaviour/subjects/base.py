@@ -32,10 +32,17 @@ class View:
     places: Places
     content_basis: Float[Tensor, "batch points features"] | None = None
     contrast: Float[Tensor, "batch points features"] | None = None  # what the basis was when K was measured
+    rows: int | None = None  # how many points look, where they are others than those that are looked at
 
     @cached_property
     def kernel(self) -> Float[Tensor, "batch heads points points"]:
         return self.find()
+
+    @cached_property
+    def silent(self) -> Float[Tensor, "batch points out"]:
+        """What the layer would say without a kernel: the pointwise term."""
+        batch, heads, points, width = self.values.shape
+        return self.finish(self.values.new_zeros(batch, heads, self.rows or points, width))
 
     def output(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, "batch points out"]:
         """What the layer would say with this kernel in place of its own."""
@@ -53,6 +60,7 @@ class Subject(abc.ABC):
     most_states: int = 32  # the largest state that is tried
     donors: int = 16  # other samples whose continuations are spliced behind each prefix
     rows: int = 16  # how much of its continuation each is asked for
+    at: slice = slice(None)  # which of the output's points those of the input are
 
     @abc.abstractmethod
     def view(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> View:

@@ -101,4 +101,8 @@ def _moved(geometry: Geometry, order: Tensor) -> Geometry:
     """The same points at each other's places."""
     if geometry.positions is None:
         return geometry
-    return dataclasses.replace(geometry, positions=geometry.positions[:, order], lattice=None)
+    parts = geometry.modalities
+    if parts is not None:
+        # No table of offsets: points are no longer in the order of their lattice.
+        parts = dataclasses.replace(parts, lattices=(None,) * parts.count)
+    return dataclasses.replace(geometry, positions=geometry.positions[:, order], lattice=None, modalities=parts)

@@ -24,6 +24,7 @@ class Modalities:
     sizes: tuple[int, ...]
     axes_of: tuple[int, ...]  # 0: points without places
     lattices: tuple[Lattice | None, ...]
+    ordered: tuple[bool, ...]  # whether the order of a part's points means something
 
     @property
     def count(self) -> int:

@@ -59,7 +59,11 @@ class Union(Domain):
             if part.edges is not None or part.modalities is not None:
                 raise ValueError(f"part {name} of the Union is a {part.name}, which cannot be a part")
         modalities = Modalities(
-            self.names, self.sizes, tuple(part.axes for part in found), tuple(part.lattice for part in found)
+            self.names,
+            self.sizes,
+            axes_of=tuple(part.axes for part in found),
+            lattices=tuple(part.lattice for part in found),
+            ordered=tuple(part.ordered for part in found),
         )
         return Geometry(
             length,
