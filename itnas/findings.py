@@ -9,7 +9,7 @@ from typing import Any
 
 from itnas.behaviour.agreement import ANYWHERE, Agreement, Observed, agreement_on, agreements
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 # What a task may be said to want. A layer that does nothing, or mixes nothing, says nothing of that kind.
 MECHANISMS = ("convolution", "attention", "recurrence", "local", "dense")
 NOT_SHOWN = "other"
@@ -39,6 +39,34 @@ def _of_task(
     about = {"task": task} | _scores(own, confirmations) | _early(early) | {"basis": basis}
     told = [*_anywhere(networks), *_by_layer(networks)]
     return [about | _told(each, networks) for each in told] or [about | _nothing()]
+
+
+def block_findings(tasks: Sequence[str], layers: Sequence[Row]) -> list[dict[str, Any]]:
+    """The same of the blocks of layers on unions: what points take from others of their kind, and from each other kind.
+
+    `block` says which: `image`, or `image -> question`. Of each block first the families that some layer's became, then
+    layer by layer.
+    """
+    found = []
+    for task in tasks:
+        basis, networks = _networks(task, layers)
+        for name in dict.fromkeys(_label(block) for own in networks.values() for row in own for block in _blocks(row)):
+            own_blocks = {
+                key: [row | block for row in own for block in _blocks(row) if _label(block) == name]
+                for key, own in networks.items()
+                if any(_label(block) == name for row in own for block in _blocks(row))
+            }
+            told = [*_anywhere(own_blocks), *_by_layer(own_blocks)]
+            found += [{"task": task, "block": name, "basis": basis} | _told(each, own_blocks) for each in told]
+    return found
+
+
+def _blocks(layer: Row) -> Sequence[Row]:
+    return layer.get("blocks") or ()
+
+
+def _label(block: Row) -> str:
+    return str(block["block"])
 
 
 def _early(rungs: Sequence[Row]) -> dict[str, Any]:

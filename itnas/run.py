@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from itnas.findings import findings
+from itnas.findings import block_findings, findings
 from itnas.genome import Genome
 from itnas.pareto import pareto_front
 from itnas.rungs import UNSTOPPED, rung_correlations
@@ -50,7 +50,12 @@ class Run:
 
     def layers(self) -> pd.DataFrame:
         """One row per layer, and per head below it, of every network that was cross-examined."""
-        return _frame(self.reader.layers())
+        return _frame([_without_blocks(row) for row in self.reader.layers()])
+
+    def blocks(self) -> pd.DataFrame:
+        """One row per block of every layer whose points are of several kinds."""
+        rows = self.reader.layers()
+        return _frame([_without_blocks(row) | _without_blocks(each) for row in rows for each in row.get("blocks", [])])
 
     def genes(self, task: str | None = None) -> pd.DataFrame:
         """What the space's parameters were in each proposal, by trial; missing where a branch was not taken."""
@@ -84,6 +89,13 @@ class Run:
         replicas, history = reader.replicas(origins=UNSTOPPED), reader.history(origins=UNSTOPPED)
         early = {task: rung_correlations(task, trials, replicas, history) for task in self.tasks}
         return findings(self.tasks, trials, reader.confirmations(), reader.layers(), early)
+
+    def block_findings(self) -> pd.DataFrame:
+        """The same of the blocks of layers whose points are of several kinds: image, image -> question, ..."""
+        return _frame(self.block_finding_rows())
+
+    def block_finding_rows(self) -> list[dict[str, Any]]:
+        return block_findings(self.tasks, self.reader.layers())
 
     def best(self, task: str | None = None) -> Genome:
         """The best genome of a task; the confirmed ones go before the others."""
@@ -138,6 +150,10 @@ class Run:
             asked = "name a task" if task is None else f"no task {task!r}"
             raise RunError(f"{self.folder}: {asked}: the run has {', '.join(self.tasks)}")
         return task
+
+
+def _without_blocks(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: cell for name, cell in row.items() if name != "blocks"}
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from itnas.findings import at_equal_count, expected_best, findings
+from itnas.findings import at_equal_count, block_findings, expected_best, findings
 
 
 def _trial(number: int, origin: str = "sampler", score: float | None = 0.5, **more: Any) -> dict[str, Any]:
@@ -124,3 +124,26 @@ def test_what_early_scores_told_stands_in_the_rows() -> None:
     early = [{"rung": 1, "trials": 5, "correlation": None}, {"rung": 2, "trials": 4, "correlation": 0.5}]
     (row,) = findings(["recall"], [], [], [], {"recall": early})
     assert (row["rung_correlations"], row["rung_trials"]) == ([None, 0.5], 5)
+
+
+def _block(name: str, family: str, **more: Any) -> dict[str, Any]:
+    return {"block": name, "family": family, "emerged": True, "untrained": ["dense", "none"]} | more
+
+
+def test_blocks_have_findings_of_their_own() -> None:
+    layers = []
+    for trial, replica in itertools.product(range(2), range(3)):
+        across = "attention" if (trial, replica) != (1, 2) else "dense"
+        first = [_block("image", "convolution"), _block("image -> text", "none")]
+        second = [_block("image", "none"), _block("image -> text", across)]
+        layers += [_layer(trial, replica, 0, "mixed", blocks=first), _layer(trial, replica, 1, "mixed", blocks=second)]
+    rows = block_findings(["recall"], layers)
+    told = {(row["block"], row["layer"], row["family"]): (row["count"], row["networks"], row["null"]) for row in rows}
+    assert told["image -> text", None, "attention"] == (5, 6, 0.0)
+    assert told["image -> text", None, "dense"] == (1, 6, 0.5)
+    assert told["image -> text", 1, "attention"] == (5, 6, 0.0)
+    assert told["image", None, "convolution"] == (6, 6, 0.0)
+    assert told["image", 1, "none"][:2] == (6, 6)
+    assert {row["basis"] for row in rows} == {"confirmed"}
+    assert block_findings(["recall"], [_layer(0, 0, 0, "attention")]) == []
+    assert block_findings(["induction"], layers) == []

@@ -259,20 +259,24 @@ class Explanation:
     unexamined: Mapping[str, str] = field(default_factory=dict)  # layers of which nothing can be said, and why
 
     def rows(self, *, heads: bool = True) -> list[dict[str, Any]]:
-        """One row per layer, and per block and head below it."""
+        """One row per layer, with its blocks, and one per head below it."""
         found = []
         for layer in self.layers:
             found.append(layer.to_dict())
-            found += [block.to_dict() for block in layer.blocks]
             if heads:
                 found += [head.to_dict() for head in layer.heads]
         return found
 
+    def flat_rows(self) -> list[dict[str, Any]]:
+        """One row per layer, and per block and head below it."""
+        found = [each for layer in self.layers for each in (layer, *layer.blocks, *layer.heads)]
+        return [{name: cell for name, cell in each.to_dict().items() if name != "blocks"} for each in found]
+
     def to_frame(self) -> pd.DataFrame:
-        """The table of layers and heads."""
+        """The table of layers, blocks and heads."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows())
+        return pd.DataFrame(self.flat_rows())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what `itnas explain --json` prints."""

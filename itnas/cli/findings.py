@@ -123,6 +123,7 @@ def findings(run: Folder, as_json: AsJson = False, as_csv: AsCsv = False) -> Non
 
     found = Run(run)
     if as_json or as_csv:
-        show(found.finding_rows(), title="", as_json=as_json, as_csv=as_csv)
+        whole = [{"block": None} | row for row in found.finding_rows()]
+        show(whole + found.block_finding_rows(), title="", as_json=as_json, as_csv=as_csv)
     else:
         print_findings(found)

@@ -22,7 +22,8 @@ def print_findings(run: Run) -> None:
     console, rows = plain_console(), run.finding_rows()
     by_task = list({row["task"]: row for row in rows}.values())
     # All of it is read before any of it is said: what is found damaged ends in a sentence and nothing else.
-    tables, written = (_emerged(rows), _scores(by_task), _early(by_task)), _written(run, by_task)
+    blocks = _emerged(run.block_finding_rows(), blocks=True)
+    tables, written = (_emerged(rows), blocks, _scores(by_task), _early(by_task)), _written(run, by_task)
     for table in tables:
         if table.row_count:
             console.print(table)
@@ -31,19 +32,21 @@ def print_findings(run: Run) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _emerged(rows: list[dict[str, Any]]) -> Table:
+def _emerged(rows: list[dict[str, Any]], *, blocks: bool = False) -> Table:
     """Families of some layer, whichever, then of each layer; a task's name stands at its first row."""
-    names = ("task", "layer", "family", "networks", "95 %", "emerged", "untrained", "p")
-    table = _plain("What the layers became", names)
-    before = None
+    names = ("task", "block", "layer", "family", "networks", "95 %", "emerged", "untrained", "p")
+    table = _plain(f"What the {'blocks of layers' if blocks else 'layers'} became", names[:1] + names[2 - blocks :])
+    before: tuple[str | None, str | None] = (None, None)
     for row in rows:
-        task = row["task"] if row["task"] != before else ""
-        before = row["task"]
+        now = row["task"], row.get("block")
+        task, block = now[0] if now[0] != before[0] else "", now[1] if now != before else ""
+        before = now
         if row["family"] is None:
             table.add_row(task, "", "not examined")
             continue
         table.add_row(
             task,
+            *([block] if blocks else []),
             "any" if row["layer"] is None else str(row["layer"] + 1),
             row["family"],
             f"{row['count']} of {row['networks']}",

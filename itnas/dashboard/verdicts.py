@@ -18,15 +18,31 @@ KINDS: Mapping[str, type | tuple[type, ...]] = {
 def checked(rows: list[dict[str, Any]], place: Path) -> list[dict[str, Any]]:
     """The rows, if each holds what pages and findings read of it."""
     for row in rows:
-        wrong = next((name for name, kind in KINDS.items() if name not in row or not isinstance(row[name], kind)), None)
-        if wrong is None and not all(isinstance(each, str) for each in row["untrained"]):
-            wrong = "untrained"
-        if wrong is None:
-            wrong = next(
-                (name for name in row if name.startswith("fidelity_") and not isinstance(row[name], NUMBER)), None
-            )
+        wrong = _wrong(row)
         if wrong is not None:
             raise RunError(
                 f"{place} is damaged (a verdict on trial {row['trial']} has no {wrong}): restore it from a copy"
             )
     return rows
+
+
+def _wrong(row: Mapping[str, Any]) -> str | None:
+    """What a row, or one of its blocks, lacks."""
+    for name, kind in KINDS.items():
+        if name not in row or not isinstance(row[name], kind):
+            return name
+    if not all(isinstance(each, str) for each in row["untrained"]):
+        return "untrained"
+    for name in row:
+        if name.startswith("fidelity_") and not isinstance(row[name], NUMBER):
+            return name
+    blocks = row.get("blocks", [])
+    if not isinstance(blocks, list) or not all(isinstance(each, dict) for each in blocks):
+        return "blocks"
+    for each in blocks:
+        if not isinstance(each.get("block"), str):
+            return "block"
+        wrong = _wrong(each)
+        if wrong is not None:
+            return wrong
+    return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from itnas.dashboard.choices import Choices, handle
 from itnas.dashboard.verdicts import checked
-from itnas.findings import findings
+from itnas.findings import block_findings, findings
 from itnas.genome import Genome
 from itnas.rungs import UNSTOPPED, rung_correlations
 from itnas.store import RunError
@@ -117,6 +117,9 @@ class RunView:
         replicas, history = reader.replicas(origins=UNSTOPPED), reader.history(origins=UNSTOPPED)
         early = {task: rung_correlations(task, rows, replicas, history) for task in self.tasks}
         return findings(self.tasks, rows, self.follower.confirmations(), self.examined(), early)
+
+    def block_finding_rows(self) -> list[dict[str, Any]]:
+        return self._once("block finding rows", lambda: block_findings(self.tasks, self.examined()))
 
     def examined(self) -> list[dict[str, Any]]:
         """The rows of layers that findings rest on: of a task's confirmed networks, else of those of its search."""

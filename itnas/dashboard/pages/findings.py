@@ -50,29 +50,37 @@ def _all(rows: list[dict[str, Any]]) -> str:
 
 @block("became")
 def _became(view: RunView, _choices: Choices) -> list[Part]:
-    rows: list[list[Part]] = [
-        [
-            row["task"],
-            "any" if row["layer"] is None else str(row["layer"] + 1),
-            row["family"],
-            f"{row['count']} of {row['networks']}",
-            str(row["genomes"]),
-            f"{row['low']:.2f}–{row['high']:.2f}",
-            f"{row['emerged']:.0%}",
-            "" if row["null"] is None else f"{row['null']:.2f}",
-            "" if row["p"] is None else f"{row['p']:.2g}",
-        ]
-        for row in view.finding_rows()
-        if row["family"] is not None
-    ]
-    header = ("task", "layer", "family", "networks", "genomes", "95 %", "emerged", "untrained", "p")
+    rows = [[row["task"], *_shares(row)] for row in view.finding_rows() if row["family"] is not None]
+    blocks = [[row["task"], row["block"], *_shares(row)] for row in view.block_finding_rows()]
+    header = ("layer", "family", "networks", "genomes", "95 %", "emerged", "untrained", "p")
     note = (
         "Intervals are Wilson's, with genomes as clusters. Emerged: no untrained copy shows the family or "
         "comes near it. p: the chance of such a share if training changed nothing, corrected for the number of "
         "families or layers."
     )
     right = ("genomes", "emerged", "untrained", "p")
-    return [html.P(note, className="note"), table(header, rows, numbers=right, empty="No network has been examined.")]
+    empty = "No network has been examined."
+    found: list[Part] = [html.P(note, className="note"), table(("task", *header), rows, numbers=right, empty=empty)]
+    if blocks:
+        about = (
+            "Where points are of several kinds, what they take from others of their kind and from each other kind, the "
+            "rest of the layer staying as it is: image -> question is what the question takes from the image."
+        )
+        found += [html.P(about, className="note"), table(("task", "block", *header), blocks, numbers=right)]
+    return found
+
+
+def _shares(row: dict[str, Any]) -> list[Part]:
+    return [
+        "any" if row["layer"] is None else str(row["layer"] + 1),
+        row["family"],
+        f"{row['count']} of {row['networks']}",
+        str(row["genomes"]),
+        f"{row['low']:.2f}–{row['high']:.2f}",
+        f"{row['emerged']:.0%}",
+        "" if row["null"] is None else f"{row['null']:.2f}",
+        "" if row["p"] is None else f"{row['p']:.2g}",
+    ]
 
 
 @block("how well")

@@ -81,9 +81,10 @@ def _atlas(view: RunView, choices: Choices) -> list[Part]:
     parts: list[Part] = []
     for layer in found.file.layers(found.replica):
         own = [row for row in rows if row["layer"] == layer]
-        told = next((row["sentence"] for row in own if row["head"] is None), f"Layer {layer + 1} was not examined.")
+        whole = next((row for row in own if row["head"] is None), {"sentence": f"Layer {layer + 1} was not examined."})
         heads = {row["head"]: row["family"] for row in own if row["head"] is not None}
-        parts += [html.P(told, className="sentence"), html.Div(_thumbnails(found, layer, heads), className="atlas")]
+        told = [html.P(each["sentence"], className="sentence") for each in (whole, *whole.get("blocks", []))]
+        parts += [*told, html.Div(_thumbnails(found, layer, heads), className="atlas")]
     return parts
 
 

@@ -87,12 +87,13 @@ def _verdicts(view: RunView, choices: Choices) -> list[Part]:
     if not rows:
         return [html.P("It has not been examined: the best trials are, and all that are confirmed.", className="empty")]
     phase = "confirm" if any(row["phase"] == "confirm" for row in rows) else "search"
-    shown = [row for row in rows if row["phase"] == phase]
+    layers = [row for row in rows if row["phase"] == phase]
+    shown = [each for row in layers for each in (row, *(row | block for block in row.get("blocks", [])))]
     sentences: list[Part] = [
         html.P(row["sentence"], className="sentence") for row in shown if row["replica"] == shown[0]["replica"]
     ]
     header = ("network", "layer", "family", "fidelity (95 %)", "support", "state", "why", "untrained copies")
-    return [*sentences, table(header, [_verdict(row) for row in shown], numbers=("layer", "support", "state"))]
+    return [*sentences, table(header, [_verdict(row) for row in shown], numbers=("support", "state"))]
 
 
 def _verdict(row: dict[str, Any]) -> list[Part]:
@@ -101,7 +102,7 @@ def _verdict(row: dict[str, Any]) -> list[Part]:
     told = "" if value is None else f"{value:.2f}"
     return [
         f"replica {row['replica']}",
-        str(row["layer"] + 1),
+        str(row["layer"] + 1) + (f", {row['block']}" if row.get("block") else ""),
         row["family"],
         told + ("" if low is None or high is None else f" ({low:.2f}–{high:.2f})"),
         number(row["support"]),

@@ -36,7 +36,9 @@ def fidelity_text(value: float | None) -> str:
 
 
 def who(row: Row) -> str:
-    """The layer, or below it one of its heads."""
+    """The layer, or below it one of its blocks or heads."""
+    if row.get("block") is not None:
+        return f"  {row['block']}"
     return "layer" if row["head"] is None else f"  head {row['head'] + 1}"
 
 
