@@ -69,7 +69,8 @@ def predict(genome: Genome, length: int, task: Interface | None = None, *, batch
     if task is not None:
         encode(tape, task, batch_size, length, genome.width)
         read_out(tape, task, normed, padded=ground.geometry.valid is not None)
-    placement = Placement(genome.width, causal, ground.position_dim, modalities=ground.modalities)
+    kinds = 1 if task is None else max(len(task.modalities), 1)
+    placement = Placement(genome.width, causal, ground.position_dim, modalities=kinds)
     return Cost(network_parameters(genome, task, placement), tape.flops / (batch_size * length), float(tape.kept_bytes))
 
 
