@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -11,13 +12,25 @@ from itnas.models import Network, build_network, specialist
 from itnas.models.specialists import LAYERS
 from itnas.registry import check_choice
 from itnas.scaling import Amount, amount, scaled
+from itnas.space import Space, shipped
 from itnas.tasks import Task, find
-from itnas.training import Budget, Report, Trained, TrainingFolder, plan_for, probe, recipe, train_recipe
+from itnas.training import (
+    Budget,
+    Report,
+    Trained,
+    TrainingFolder,
+    check_devices,
+    device_group,
+    plan_for,
+    probe,
+    recipe,
+    train_recipe,
+)
 from itnas.training.trainer import RUNGS
 
 
 def build(genome: Genome | str | Path, task: Task | str, *, seed: int = 0) -> Network:
-    """A plain torch module, its weights drawn from `seed`. Genomes may be given as specialists or files."""
+    """A plain torch module, its weights drawn from `seed`. Genomes may be given by name ("gru", "itnet-s") or file."""
     return build_network(genome_of(genome), find(task), seed=seed)
 
 
@@ -42,6 +55,10 @@ def train(
     device: str = "auto",
     precision: Literal["float32", "bfloat16"] = "float32",
     capture: bool = False,
+    devices: int = 1,
+    accumulate: int = 1,
+    checkpoint_activations: bool = False,
+    workers: int = 0,
     test: bool = False,
     on_report: Callable[[Report], None] = lambda _: None,
 ) -> Trained:
@@ -51,6 +68,11 @@ def train(
     `budget`: a number of steps, or a `Budget` in samples or seconds; None: what the genome or the task recommends.
     With `out` the outcome is written there, and an interrupted training goes on where it was. `test` scores the test
     split as well. `rungs`: shares of the budget after which the validation score is taken.
+
+    `devices` of this machine share every batch, a process each; `accumulate`: parts of a device's share whose gradients
+    are added up; `checkpoint_activations`: blocks are computed twice instead of being kept; `workers`: processes per
+    device that make training data ahead (a script that asks for some keeps what it does below
+    `if __name__ == "__main__":`, as torch's DataLoader wants it). None of the four changes more than the rounding.
     """
     found = find(task)
     made = recipe(
@@ -64,22 +86,34 @@ def train(
         rungs=rungs,
         precision=precision,
     )
-    plan = plan_for(device, capture=capture)
+    plan = plan_for(
+        device,
+        capture=capture,
+        accumulate=accumulate,
+        checkpoint_activations=checkpoint_activations,
+        workers=workers,
+    )
+    check_devices(made, plan, devices)
     probe(made)
-    if out is None:
-        return train_recipe(made, plan=plan, test=test, on_report=on_report)
-    with TrainingFolder(Path(out)) as folder:
-        if folder.finished(made, test=test):
+    with ExitStack() as stack:
+        folder = None if out is None else stack.enter_context(TrainingFolder(Path(out)))
+        if folder is not None and folder.finished(made, test=test):
             raise ValueError(f"{folder.path} holds this training's result already: read result.json, or name another")
-        return train_recipe(made, plan=plan, folder=folder, test=test, on_report=on_report)
+        own = stack.enter_context(device_group(made, plan, devices))
+        return train_recipe(made, plan=own, folder=folder, test=test, on_report=on_report)
 
 
 def genome_of(genome: Genome | str | Path) -> Genome:
-    """A genome as it is, a specialist by its name, or a genome from a YAML or JSON file, or the folder it lies in."""
+    """A genome as it is, a specialist or a shipped genome by its name, or one from a file, or the folder it lies in.
+
+    A file is YAML or JSON, a genome's or a search space's that holds exactly one.
+    """
     if isinstance(genome, Genome):
         return genome
     if isinstance(genome, str) and genome in LAYERS:
         return specialist(genome)
+    if isinstance(genome, str) and (found := _shipped(genome)) is not None:
+        return found
     path = Path(genome)
     if path.is_dir():
         inside = path / "genome.yaml"
@@ -89,6 +123,34 @@ def genome_of(genome: Genome | str | Path) -> Genome:
             )
         return Genome.load(inside)
     if path.is_file() or path.suffix in (".yaml", ".yml", ".json"):
-        return Genome.load(path)
-    check_choice("specialist (and no such file)", str(genome), LAYERS)
+        return _from_file(path)
+    if genome in shipped():
+        raise ValueError(_several(Space.load(genome)))
+    check_choice("genome (and no such file)", str(genome), [*LAYERS, *filter(_shipped, shipped())])
     raise AssertionError("unreachable")
+
+
+def _shipped(name: str) -> Genome | None:
+    """The genome of a shipped space that holds no other."""
+    return Space.load(name).only() if name in shipped() else None
+
+
+def _from_file(path: Path) -> Genome:
+    try:
+        return Genome.load(path)
+    except ValueError as error:
+        try:
+            space = Space.load(path)
+        except (OSError, ValueError):
+            raise error from None
+    found = space.only()
+    if found is None:
+        raise ValueError(_several(space))
+    return found
+
+
+def _several(space: Space) -> str:
+    return (
+        f"{space.name} is a search space of more than one genome, and one is needed: let itnas search choose from it, "
+        "or name a genome"
+    )

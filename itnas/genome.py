@@ -126,8 +126,14 @@ class Genome(Settings):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a genome from a YAML or JSON file. What an export says of where it comes from is no part of it."""
-        return cls.from_dict(apart(read_document(Path(path)), str(path))[0], str(path))
+        """Read a genome from a YAML or JSON file.
+
+        A `summary`, which search spaces have, and what an export says of where it comes from are no part of it.
+        """
+        data, _ = apart(read_document(Path(path)), str(path))
+        if isinstance(data, dict) and isinstance(data.get("summary"), str):
+            data = {name: each for name, each in data.items() if name != "summary"}
+        return cls.from_dict(data, str(path))
 
     def save(self, path: str | Path) -> None:
         """Write the genome as YAML, or as JSON where the name ends in .json; the file is whole or untouched."""

@@ -12,16 +12,16 @@ from itnas.models import SPECIALISTS, build_network, specialist
 from itnas.scaling import amount, scaled
 from itnas.space import Space
 from itnas.tasks import find
-from tests.space.spaces import SHIPPED
+from tests.space.spaces import SEARCHED
 from tests.test_genome import GENOMES
 
-SPACES = {name: Space.load(name) for name in SHIPPED}
+SPACES = {name: Space.load(name) for name in SEARCHED}
 
 
 @st.composite
 def _drawn(draw: st.DrawFn) -> Genome:
     """A random genome of a shipped space."""
-    space = SPACES[draw(st.sampled_from(SHIPPED))]
+    space = SPACES[draw(st.sampled_from(SEARCHED))]
     return space.genome(space.sample(np.random.default_rng(draw(st.integers(0, 2**32)))))
 
 

@@ -87,6 +87,8 @@ def _show_all(found: list[Space]) -> None:
 
 
 def _figures(space: Space) -> str:
+    if space.only() is not None:
+        return f"{len(space.parameters())} parameters to choose: one genome, for itnas train and itnas.build"
     size = _size(space)
     if size == "continuous":
         return f"{len(space.parameters())} parameters; combinations and genomes without end: some are continuous"

@@ -25,6 +25,8 @@ from itnas.registry import check_choice
 
 _ATTENTION = Integral(kernel=MlpKernel(layers=0, features=("fourier", "product"), product_dim=16), normaliser="softmax")
 _CONVOLUTION = Integral(heads=4, kernel=MlpKernel(features=("offset", "fourier")), quadrature=Window(width=5))
+# PointConv (Wu et al., arXiv 1811.07246): a convolution whose kernel is an MLP of where a point lies from another.
+_POINTS = Integral(heads=4, kernel=MlpKernel(layers=2, features=("offset", "distance")), normaliser="mean")
 
 LAYERS: dict[str, tuple[Mixer, ...]] = {
     "convnet": (Convolution(),),
@@ -33,12 +35,14 @@ LAYERS: dict[str, tuple[Mixer, ...]] = {
     "lstm": (Lstm(),),
     "selective-ssm": (SelectiveSsm(),),
     "gated-conv-attention": (GatedConvolution(), Attention()),
+    "point-network": (_POINTS,),
     "convnet/operator": (_CONVOLUTION,),
     "transformer/operator": (_ATTENTION,),
     "selective-ssm/operator": (Integral(heads=4, kernel=FactorisedKernel(rank=16, decay="clock"), measure="clock"),),
     "gated-conv-attention/operator": (_CONVOLUTION, _ATTENTION),
 }
-SPECIALISTS = tuple(name for name in LAYERS if "/" not in name)
+# Those that a sweep begins with, unless it is told others: point networks are for clouds and grids.
+SPECIALISTS = ("convnet", "transformer", "gru", "lstm", "selective-ssm", "gated-conv-attention")
 
 
 def specialist(name: str, *, width: int = 32, depth: int = 2) -> Genome:

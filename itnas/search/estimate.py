@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from itnas.genome import Genome
-from itnas.models.specialists import specialist
 from itnas.search.settings import SweepSettings
 from itnas.search.sweep import Means
 from itnas.space import Space
@@ -27,7 +26,7 @@ TIMED_GENOMES = 4
 def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, Any]:
     """A few genomes are trained for a few steps on each task; what they take is what the others may take."""
     cpus = os.cpu_count() or 1
-    slots = 1 if means.engine == "inline" else means.slots or cpus
+    slots = 1 if means.engine == "inline" else means.slots or max(1, cpus // settings.devices_per_trial)
     with _threads(None if means.engine == "inline" else max(1, cpus // slots)):
         rows = [_of_task(space, settings, task) for task in settings.tasks]
     return {
@@ -60,7 +59,9 @@ def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any
     rng = np.random.default_rng(settings.seed)
     genomes = [space.genome(space.sample(rng)) for _ in range(TIMED_GENOMES)]
     per_step = statistics.fmean(_seconds(genome, settings, label) for genome in genomes)
-    special = statistics.fmean([_seconds(specialist(name), settings, label) for name in settings.specialists] or [0.0])
+    special = statistics.fmean(
+        [_seconds(space.baseline(name), settings, label) for name in settings.specialists] or [0.0]
+    )
     confirmations = settings.confirm + (1 if settings.confirm and specials else 0)
     # A confirmation trains other numbers of replicas, of one learning rate.
     rates = len(genomes[0].training.learning_rates)

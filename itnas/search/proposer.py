@@ -126,10 +126,11 @@ class Proposer:
                 )
 
     def _propose_specialist(self, task: str, name: str) -> tuple[list[Event], list[Proposal]]:
-        genome = specialist(name)
+        genome = self.space.baseline(name)
         earlier = self.tasks[task].of_genome[genome.hash]
         proposal = Proposal(self.next_trial, task, genome, "specialist", name, len(earlier))
-        event = Event("ask", task, proposal.trial, {"origin": "specialist", "name": name})
+        data = {"origin": "specialist", "name": name, "genome": genome.to_dict()}
+        event = Event("ask", task, proposal.trial, data)
         self._register(proposal, None)
         return [event], [proposal]
 
@@ -176,7 +177,8 @@ class Proposer:
         state, data = self.tasks[event.task], event.data
         if data["origin"] == "specialist":
             assert event.trial is not None
-            genome = specialist(data["name"])
+            # Runs of earlier versions name it only: their specialists had all one size.
+            genome = Genome.from_dict(data["genome"]) if "genome" in data else specialist(data["name"])
             self._register(Proposal(event.trial, event.task, genome, "specialist", data["name"]), None)
             return
         state.study.restore(as_asked(data))

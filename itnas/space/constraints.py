@@ -19,7 +19,8 @@ _MEMORY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
 
 @dataclass(frozen=True)
 class Constraints:
-    """The most that a genome may cost at `length`, or at the task's own length; None: any."""
+    """The most that a genome may cost at `length`, or at the task's own length where it has no samples of that one; None:
+    any."""
 
     parameters: int | None = None
     flops: float | None = None  # of one forward pass, per token
@@ -31,7 +32,7 @@ class Constraints:
         from itnas.tasks import find
 
         found = find(task)
-        length = found.length if self.length is None else self.length
+        length = self._length(found)
         batch_size = genome.training.batch_size or found.batch_size
         try:
             cost = genome.cost(length, found, batch_size=batch_size if self.memory is not None else 1)
@@ -45,6 +46,15 @@ class Constraints:
             where = f"length {length} in batches of {batch_size}"
             return f"memory at {where}: {memory_text(cost.activation_bytes)} > {memory_text(self.memory)}"
         return None
+
+    def _length(self, task: Task) -> int:
+        try:
+            if self.length is not None:
+                task.check_length(self.length)
+                return self.length
+        except ValueError:
+            pass
+        return task.length
 
     def to_dict(self) -> dict[str, float]:
         """Those that are set."""

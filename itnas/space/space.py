@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"\w[\w .+-]{0,63}")
 _ABOUT = ("summary", "constraints")
 MOST_PARAMETERS = 500
+HEADS = 2  # of the specialists that have some: what their width must be a multiple of
 LARGEST = 10**300  # assignments of a finite space: what is more has no use, and no short figure
 
 
@@ -92,6 +93,22 @@ class Space:
     def genome(self, parameters: Mapping[str, Value]) -> Genome:
         """The genome of stored parameters; ValueError if they do not fit this space."""
         return self._built(_Stored(self._fitting(parameters)))
+
+    def only(self) -> Genome | None:
+        """The genome of a space in which nothing is to be chosen; None elsewhere."""
+        return self._built(guides.First({})) if self.size() == 1 else None
+
+    def baseline(self, name: str) -> Genome:
+        """A specialist of this space's size and with its training, where these are not searched."""
+        from itnas.models.specialists import specialist
+
+        first = self._built(guides.First({}))
+        searched = {re.split(r"[.\[/]", each)[0] for each in self.domains()}
+        size = {key: getattr(first, key) for key in ("width", "depth") if key not in searched}
+        if size.get("width", 0) % HEADS:
+            del size["width"]  # it keeps its own
+        found = specialist(name, **size)
+        return found if "training" in searched else found.model_copy(update={"training": first.training})
 
     def sample(self, rng: np.random.Generator) -> Parameters:
         """One assignment, uniform over each domain and over the subsets that are large enough."""

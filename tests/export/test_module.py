@@ -20,8 +20,8 @@ from itnas.export.pieces import FILES
 from itnas.export.rendered import rendered
 from itnas.export.source import Source
 from itnas.models import specialist
-from itnas.space import shipped
 from tests.export.networks import ALL, LAYERS, factorised, genome, mlp, sampled, source, unless_refused
+from tests.space.spaces import SEARCHED
 
 SOURCES = {
     "integrals": lambda: source(
@@ -172,7 +172,7 @@ def test_every_layer(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", sorted(shipped()))
+@pytest.mark.parametrize("space", SEARCHED)
 def test_random_genomes(space: str, tmp_path: Path) -> None:
     for seed, task in enumerate(("recall/pairs=3,vocab=12", "poisson", "shape-clouds")):
         (tmp_path / task).mkdir(parents=True)

@@ -20,8 +20,8 @@ from itnas.export.formats import FORMATS
 from itnas.export.formats.onnx import answers, check_packages, tidy, translated
 from itnas.export.parity import Comparison
 from itnas.export.program import captured
-from itnas.space import shipped
 from tests.export.networks import LAYERS, PROGRAMS, domains, genome, placed, sampled, source, twin_of, unless_refused
+from tests.space.spaces import SEARCHED
 
 
 @pytest.mark.parametrize("name", list(PROGRAMS))
@@ -132,7 +132,7 @@ def test_every_layer(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", sorted(shipped()))
+@pytest.mark.parametrize("space", SEARCHED)
 def test_random_genomes(space: str, tmp_path: Path) -> None:
     for seed, task in enumerate(("recall/pairs=3,vocab=12", "poisson", "shape-clouds")):
         with unless_refused():

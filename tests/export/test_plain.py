@@ -17,7 +17,6 @@ from itnas.export.pieces import FILES
 from itnas.export.plain.stored import read_safetensors
 from itnas.genome import Genome
 from itnas.models import specialist
-from itnas.space import shipped
 from itnas.tasks import find
 from tests.export.networks import (
     ALL,
@@ -34,6 +33,7 @@ from tests.export.networks import (
     twin_of,
     unless_refused,
 )
+from tests.space.spaces import SEARCHED
 
 TASKS = ("recall/pairs=3,vocab=12", "poisson", "digits/view=grid", "ring-transfer", "shape-clouds")
 
@@ -130,7 +130,7 @@ def test_specialists_on_shipped_tasks(task: str, name: str) -> None:
     _assert_twin(specialist(name, width=16), task)
 
 
-@pytest.mark.parametrize("space", sorted(shipped()))
+@pytest.mark.parametrize("space", SEARCHED)
 @pytest.mark.parametrize("seed", range(3))
 def test_random_genomes_of_shipped_spaces(space: str, seed: int) -> None:
     settings = sampled(space, seed)
@@ -139,7 +139,7 @@ def test_random_genomes_of_shipped_spaces(space: str, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", sorted(shipped()))
+@pytest.mark.parametrize("space", SEARCHED)
 def test_many_random_genomes(space: str) -> None:
     for seed in range(100, 140):
         for task in TASKS:

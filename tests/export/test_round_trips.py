@@ -17,9 +17,9 @@ from itnas.export.formats import FORMATS, Format
 from itnas.export.native import measure
 from itnas.export.source import Source
 from itnas.genome import Genome
-from itnas.space import shipped
 from itnas.tasks import find
 from tests.export.networks import sampled
+from tests.space.spaces import SEARCHED
 
 TASKS = ("recall/pairs=2,vocab=8,length=16", "local-pattern/length=16", "poisson/length=16", "shape-clouds/length=16")
 FAMILIES = ("none", "pointwise", "convolution", "recurrence", "attention", "local", "dense", "mixed")
@@ -45,7 +45,7 @@ def source(space: str, seed: int, task: str) -> Source:
     return Source(genome, find(task), about, network)
 
 
-@given(st.sampled_from(sorted(shipped())), st.integers(0, 2**20), st.sampled_from(TASKS))
+@given(st.sampled_from(SEARCHED), st.integers(0, 2**20), st.sampled_from(TASKS))
 @settings(max_examples=12, deadline=None)
 def test_genomes_and_networks_come_back(space: str, seed: int, task: str) -> None:
     try:
@@ -72,7 +72,7 @@ def test_genomes_and_networks_come_back(space: str, seed: int, task: str) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", sorted(shipped()))
+@pytest.mark.parametrize("space", SEARCHED)
 def test_many_of_each_space(space: str) -> None:
     for seed in range(12):
         for task in TASKS[:2]:

@@ -14,8 +14,8 @@ from itnas.export.formats import FORMATS
 from itnas.export.formats.torch_program import saved
 from itnas.export.parity import Comparison
 from itnas.export.program import captured, dynamic_shapes
-from itnas.space import shipped
 from tests.export.networks import LAYERS, PROGRAMS, domains, genome, placed, sampled, source, twin_of, unless_refused
+from tests.space.spaces import SEARCHED
 
 OTHERS = ("line-padded", "times", "cloud", "graphs")
 QUICK = ("softmax, and factorised with a clock",)
@@ -106,7 +106,7 @@ def test_every_domain(where: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", sorted(shipped()))
+@pytest.mark.parametrize("space", SEARCHED)
 def test_random_genomes(space: str, tmp_path: Path) -> None:
     for seed, task in enumerate(("recall/pairs=3,vocab=12", "poisson", "shape-clouds")):
         with unless_refused():

@@ -12,9 +12,9 @@ from itnas.models.specialists import LAYERS, SPECIALISTS
 from itnas.space import Space
 from itnas.space.collection import folder
 from itnas.tasks import TASKS, find
-from tests.space.spaces import SHIPPED
+from tests.space.spaces import GENOMES, SEARCHED, SHIPPED
 
-NAMES = {"emergence", "kernels", "integration", "rank", "geometry", "full", "specialists"}
+NAMES = {"emergence", "modalities", "kernels", "integration", "rank", "geometry", "full", "specialists"}
 DRAWN = 40
 
 
@@ -32,25 +32,27 @@ def runs(genome: itnas.Genome, task: str, length: int | None = None) -> None:
 
 
 def test_all_are_there_and_say_what_they_are() -> None:
-    assert set(SHIPPED) == NAMES
+    assert set(SEARCHED) == NAMES
+    assert set(GENOMES) == {"itnet-s", "itnet-b", "itnet-l"}
     for name in SHIPPED:
         space = Space.load(name)
         assert space.summary.endswith(".")
         assert space.text.startswith("# ")
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SEARCHED)
 def test_what_violates_nothing_builds_and_runs(name: str) -> None:
     space = Space.load(name)
-    allowed = [genome for genome in drawn(name) if space.violation(genome, "flip-flop/length=16") is None]
+    task = "shape-questions" if name == "modalities" else "flip-flop/length=16"
+    allowed = [genome for genome in drawn(name) if space.violation(genome, task) is None]
     assert len(allowed) > DRAWN / 2
     for genome in allowed:
-        runs(genome, "flip-flop/length=16")
+        runs(genome, task)
 
 
-@pytest.mark.parametrize("task", list(TASKS))
+@pytest.mark.parametrize("task", [name for name in TASKS if not TASKS[name].published])
 def test_what_a_task_refuses_is_told_beforehand_with_the_same_reason(task: str) -> None:
-    for name in SHIPPED:
+    for name in SEARCHED:
         space = Space.load(name)
         for genome in drawn(name, 6):
             said = space.violation(genome, task)

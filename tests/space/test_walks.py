@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from itnas.genome import Genome
 from itnas.space import Choice, Integer, Real, Space
-from tests.space.spaces import SHIPPED, SPACES
+from tests.space.spaces import SEARCHED, SPACES
 
 SEEDS = st.integers(0, 2**32)
 PLANTED = """
@@ -74,7 +74,7 @@ def test_crossover_stays_inside_and_inherits(space: Space, seed: int) -> None:
     assert space.cross(one, one, rng) == one
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SEARCHED)
 def test_shipped_spaces_sample_mutate_and_cross(name: str) -> None:
     space, rng = Space.load(name), np.random.default_rng(0)
     one = space.sample(rng)

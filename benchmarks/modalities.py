@@ -1,0 +1,250 @@
+"""What holds across modalities: `python -m benchmarks.modalities`.
+
+`geometry` and `blinding` take a quarter of an hour, the sweep hours: it is kept in `runs/modalities`, and goes on where
+it was interrupted.
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from itnas.genes import Integral, MlpKernel
+from itnas.genes import Training as TrainingGene
+from itnas.genome import Genome, Symmetry
+from itnas.models import Network, build_network, specialist
+from itnas.operator.domain import Set
+from itnas.run import Run
+from itnas.search.entry import run_again, run_search
+from itnas.tasks import Batch, find
+from itnas.tasks.base import take
+from itnas.tasks.blind import blind
+from itnas.training import Budget, Trained, recipe, train_recipe
+
+from .sections import Section, command, run_sections
+
+RESULTS = Path(__file__).parent / "results" / "modalities.json"
+SWEEP = Path("runs") / "modalities"
+TASKS = ("textured-shapes", "sentiment", "shape-clouds", "entailment", "shape-questions", "image-pairs")
+MIXED = ("entailment", "shape-questions", "image-pairs")
+SPECIALISTS = ("convnet", "transformer", "point-network")
+SEEDS = 3
+SAMPLES = 1024
+
+
+def trained(genome: Genome, task: str, *, steps: int | None = None) -> Trained:
+    """Three seeds, the genome's learning rates."""
+    found = find(task)
+    own = recipe(genome, found, replicas=SEEDS, budget=Budget(steps or found.steps), rungs=(1.0,))
+    return train_recipe(own, test=True)
+
+
+def networks(done: Trained) -> list[Network]:
+    """The replicas with the best learning rate."""
+    rate = done.result.learning_rate
+    return [done.network(n) for n, each in enumerate(done.result.replicas) if each.learning_rate == rate]
+
+
+def genome_of(*features: str, symmetry: Symmetry | None = None, normaliser: str = "softmax") -> Genome:
+    kernel = MlpKernel(features=features, hidden=16)  # type: ignore[arg-type]
+    layer = Integral(heads=4, kernel=kernel, normaliser=normaliser)  # type: ignore[arg-type]
+    training = TrainingGene(learning_rates=(1e-3, 3e-3))
+    return Genome(width=64, depth=2, layers=(layer,), symmetry=symmetry, training=training)
+
+
+# What moves, the genome that must not care and the one that may, each with its task.
+GEOMETRY: dict[str, list[tuple[str, Genome, str]]] = {
+    "clouds turned any way": [
+        ("euclidean", genome_of("distance", "content", "product", symmetry="euclidean", normaliser="mean"),
+         "shape-clouds/coordinates=false"),
+        ("free", genome_of("offset", "position", "content", "product", normaliser="mean"), "shape-clouds"),
+    ],
+    "shapes where none were": [
+        ("translation", genome_of("offset", "fourier", "content", "product", symmetry="translation"),
+         "textured-shapes/shifted=true"),
+        ("free", genome_of("position", "content", "product"), "textured-shapes/shifted=true"),
+    ],
+}  # fmt: skip
+
+
+def geometry(quick: bool) -> list[dict[str, Any]]:
+    """Scores where points stand as in training, and where they were moved."""
+    rows = []
+    for moved, cases in GEOMETRY.items():
+        for name, genome, task in cases:
+            result = trained(genome, task, steps=20 if quick else None).result
+            assert result.test_score is not None
+            rows.append(
+                {
+                    "what moves": moved,
+                    "genome": name,
+                    "as in training": result.score.mean,
+                    "moved": result.test_score.mean,
+                    "95 %": _between(result.test_score.low, result.test_score.high),
+                    "chance": result.chance,
+                    "parameters": result.parameters,
+                }
+            )
+    return rows
+
+
+def permutation(quick: bool) -> list[dict[str, Any]]:
+    """How far the outputs for a set are from those for the same set in another order, in float64."""
+    genome = genome_of("content", "product", symmetry="permutation", normaliser="mean")
+    task = find("shape-clouds")
+    rows = []
+    for depth in (1,) if quick else (1, 2, 4):
+        network = build_network(genome.model_copy(update={"depth": depth}), _Placeless(task)).double().eval()
+        inputs = task.batch("validation", size=16).inputs.double()
+        order = torch.randperm(inputs.shape[1], generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            own, other = network(inputs, Set()), network(inputs[:, order], Set())
+        error = float((own - other).abs().max() / own.abs().max())
+        rows.append({"layers": depth, "points": inputs.shape[1], "largest relative change": f"{error:.1e}"})
+    return rows
+
+
+class _Placeless:
+    """A task of which only the contents count."""
+
+    position_dim = 0
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.task, name)
+
+
+def blinding(quick: bool) -> list[dict[str, Any]]:
+    """Scores on the test split, whole and with each modality taken from another sample."""
+    rows = []
+    for name in MIXED:
+        task = find(name)
+        features = ("offset", "content", "product", "modality")
+        done = trained(genome_of(*features), name, steps=20 if quick else None)
+        batch = task.batch("test", size=SAMPLES)
+        row: dict[str, Any] = {"task": name, "whole": _score(networks(done), task, batch)}
+        for modality in task.modalities:
+            row[f"without {modality.name}"] = _score(networks(done), task, blind(batch, modality.name))
+        rows.append(row | {"chance": task.chance})
+    return rows
+
+
+def _score(replicas: list[Network], task: Any, batch: Batch) -> float:
+    """Averaged over the replicas."""
+    found = []
+    for network in replicas:
+        tally = task.tally()
+        for start in range(0, len(batch), 64):
+            part = take(batch, np.arange(start, min(start + 64, len(batch))))
+            with torch.no_grad():
+                tally.add(network(part.inputs, part.domain), part)
+        found.append(tally.score())
+    return statistics.fmean(found)
+
+
+def run_sweep(quick: bool) -> Run:
+    """The sweep of the space `modalities`, finished."""
+    if quick:
+        return run_search("modalities", ["textured-shapes"], run=SWEEP.with_name("modalities-quick"), trials=3,
+                          replicas=1, steps=20, confirm=0, specialists=SPECIALISTS[:1], engine="inline")  # fmt: skip
+    if (SWEEP / "run.db").is_file():
+        return run_again(SWEEP)
+    return run_search(
+        "modalities",
+        list(TASKS),
+        run=SWEEP,
+        trials=12,
+        replicas=1,
+        specialists=SPECIALISTS,
+        confirm=2,
+        confirm_replicas=3,
+        verdicts="none",
+        keep=1,
+    )
+
+
+def emerged(quick: bool) -> list[dict[str, Any]]:
+    """What the layers of the confirmed networks became, whichever layer it is."""
+    rows = run_sweep(quick).finding_rows()
+    return [_share(row) for row in rows if row["family"] is not None and row["layer"] is None]
+
+
+def emerged_in_blocks(quick: bool) -> list[dict[str, Any]]:
+    """The same within each modality and across."""
+    rows = [row for row in run_sweep(quick).block_finding_rows() if row["layer"] is None]
+    return [_share(row) for row in rows]
+
+
+def _share(row: dict[str, Any]) -> dict[str, Any]:
+    found = {"task": row["task"]} | ({"block": row["block"]} if "block" in row else {})
+    return found | {
+        "family": row["family"],
+        "networks": f"{row['count']} of {row['networks']}",
+        "95 %": _between(row["low"], row["high"]),
+        "emerged": row["emerged"],
+        "untrained": row["null"],
+        "p": None if row["p"] is None else f"{row['p']:.2g}",
+    }
+
+
+def beside_specialists(quick: bool) -> list[dict[str, Any]]:
+    """The best searched genome and the best specialist of each task, on fresh seeds, by the test split."""
+    run = run_sweep(quick)
+    rows = []
+    for row in {row["task"]: row for row in run.finding_rows()}.values():
+        best, special = row["best_trial"], row["specialist"]
+        rows.append(
+            {
+                "task": row["task"],
+                "searched": row["test_score"] if row["test_score"] is not None else row["score"],
+                "95 %": _between(row["test_low"], row["test_high"]),
+                "parameters": None if best is None else run.reader.trial(best)["parameters"],
+                "specialist": special,
+                "its score": row["specialist_test_score"] or row["specialist_score"],
+            }
+        )
+    return rows
+
+
+def sizes(quick: bool) -> list[dict[str, Any]]:
+    """Parameters of the specialists at the sweep's width and depth, on each task that they can be built for."""
+    rows = []
+    for name in SPECIALISTS[:1] if quick else SPECIALISTS:
+        row: dict[str, Any] = {"specialist": name}
+        for task in TASKS:
+            try:
+                row[task] = specialist(name, width=64).cost(find(task).length, find(task)).parameters
+            except ValueError:
+                row[task] = "-"
+        rows.append(row)
+    return rows
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.2f}-{high:.2f}"
+
+
+SECTIONS: dict[str, Section] = {
+    "geometry": geometry,
+    "permutation": permutation,
+    "blinding": blinding,
+    "emerged": emerged,
+    "emerged_in_blocks": emerged_in_blocks,
+    "beside_specialists": beside_specialists,
+    "sizes": sizes,
+}
+
+
+def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:
+    """Run the sections and return {section: rows}."""
+    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet)
+
+
+if __name__ == "__main__":
+    command(SECTIONS, RESULTS, "Measure what holds across modalities.")
