@@ -22,6 +22,7 @@ REFUSED = {
     "ring-transfer": set(LAYERS) - {"transformer"},
     "shape-clouds": WALKING,
     "digits": {"selective-ssm/operator"},
+    "textured-shapes": {"selective-ssm/operator"},
 }
 
 
@@ -35,10 +36,14 @@ def outputs(genome: Genome, task: str, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("name", list(LAYERS))
 def test_specialists_run_wherever_their_layers_mean_something(name: str, task: str) -> None:
     chosen = find(task)
-    if name in REFUSED.get(task, ()):
+    # A point network divides by how much it sees, which on a line has no end.
+    bounded = task in ("digits", "textured-shapes", "shape-clouds", "poisson")
+    unfit = WALKING if chosen.modalities else REFUSED.get(task, set())
+    if name in unfit or (name == "point-network" and not bounded):
         with pytest.raises(
             ValueError,
-            match=r"which a .* does not have|has no positions|a clock runs along|a convolution (layer )?needs points",
+            match=r"which an? .* does not have|has no positions|a clock runs along|a convolution (layer )?needs points"
+            r"|divides by the measure",
         ):
             outputs(specialist(name), task)
         return
@@ -63,7 +68,7 @@ def test_specialists_share_one_recipe() -> None:
     assert len({specialist(name).hash for name in LAYERS}) == len(LAYERS)
 
 
-@pytest.mark.parametrize("name", list(LAYERS))
+@pytest.mark.parametrize("name", sorted({*LAYERS} - {"point-network"}))  # which is refused on lines
 def test_causal_networks_do_not_look_ahead(name: str) -> None:
     task = find("recall/pairs=2,length=17")
     network = itnas.build(specialist(name), task)
@@ -137,9 +142,7 @@ def test_genomes_by_file_and_by_name(tmp_path: object) -> None:
     path = tmp_path / "mine.yaml"
     Genome(width=8).save(path)
     assert genome_of(str(path)) == genome_of(path) == Genome(width=8)
-    with pytest.raises(
-        ValueError, match=r"unknown genome .and no such file. 'trasformer'.*did you mean 'transformer'"
-    ):
+    with pytest.raises(ValueError, match=r"unknown genome .and no such file. 'trasformer'.*did you mean 'transformer'"):
         genome_of("trasformer")
 
 
