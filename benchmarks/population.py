@@ -32,7 +32,8 @@ MASTERED = 0.95
 CPU_SECONDS = 45.0
 # MAD's own defaults are its protocol's; these are the sizes that a CPU minute is meant for.
 SUITE = sorted(
-    [name + ("/small" if name.startswith("mad-") else "") for name in TASKS], key=lambda name: name == "bytes"
+    [name + ("/small" if name.startswith("mad-") else "") for name in TASKS if not TASKS[name].published],
+    key=lambda name: name == "bytes",
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from itnas.cli.data import Data, use_data
 from itnas.cli.listing import AsCsv, AsJson, check_suffix, show
 
 if TYPE_CHECKING:
@@ -60,11 +61,13 @@ def explain(
         Path | None,
         typer.Option("--arrays", metavar="<file>", help="Write kernels, profiles and spectra as NumPy arrays: .npz."),
     ] = None,
+    data: Data = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Replace each layer of a trained network by every family in turn, and name what it became."""
+    use_data(data)
     if as_json and as_csv:
         raise ValueError("--json and --csv exclude each other: give one of them")
     if every and replica is not None:
@@ -215,7 +218,7 @@ def _print(
         plain = without_nan([each.to_dict() for each in found])
         typer.echo(json.dumps(plain if every else plain[0], indent=1, allow_nan=False))
     elif as_csv:
-        show([row for each in found for row in each.rows()], title="", as_json=False, as_csv=True)
+        show([row for each in found for row in each.flat_rows()], title="", as_json=False, as_csv=True)
     else:
         from rich.console import Console
 
@@ -234,6 +237,11 @@ def _agree(console: Console, found: Sequence[Explanation]) -> None:
     _say(console, f"Over {len(found)} replicas", style="bold")
     for each in agreements(Observed("", layer.layer, layer.family, layer.untrained) for layer in layers):
         _say(console, f"Layer {each.layer + 1}: {each.sentence()}")
+    blocks = [block for layer in layers for block in layer.blocks]
+    for name in dict.fromkeys(block.block for block in blocks):
+        own = [Observed("", block.layer, block.family, block.untrained) for block in blocks if block.block == name]
+        for each in agreements(own):
+            _say(console, f"Layer {each.layer + 1}, {name}: {each.sentence()}")
 
 
 def _show(console: Console, folder: TrainedFolder, member: Member, found: Explanation) -> None:
@@ -251,8 +259,9 @@ def _show(console: Console, folder: TrainedFolder, member: Member, found: Explan
     for layer in found.layers:
         console.print()
         _say(console, f"Layer {layer.layer + 1}: {layer.name} ({layer.kind})", style="bold")
-        _say(console, layer.sentence())
-        verdicts = (layer, *layer.heads)
+        for each in (layer, *layer.blocks):
+            _say(console, each.sentence())
+        verdicts = (layer, *layer.blocks, *layer.heads)
         rows, states = [each.to_dict() for each in verdicts], [each.states for each in verdicts]
         lengths = sorted({length for own in states for length in own})
         _table(console, [verdict_row(row, own, lengths) for row, own in zip(rows, states, strict=True)])

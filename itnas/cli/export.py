@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from itnas.cli.data import Data, use_data
 from itnas.cli.extras import needs
 
 FORMATS = "genome, weights, torch, onnx, module, native, table, optuna, ray, kubernetes, slurm"
@@ -34,6 +35,7 @@ def export(
     keep: Annotated[
         float | None, typer.Option("--keep", help="native: share of the score above chance to be kept (0.95).")
     ] = None,
+    data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was compared as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
 ) -> None:
@@ -41,6 +43,7 @@ def export(
 
     What is written is loaded back and compared before it takes its name: whole, or not there.
     """
+    use_data(data)
     given = {"distil_steps": distil_steps, "tune_steps": tune_steps, "keep": keep}
     settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with needs("export", "onnx", "onnxscript", "onnxruntime"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from itnas.cli.data import Data, use_data
 from itnas.cli.findings_view import print_findings
 from itnas.cli.listing import plain_console
 from itnas.signals import stop_request
@@ -91,6 +92,11 @@ def search(
     ] = None,
     device: Annotated[str | None, _option("--device", "<name>", "auto, cpu or cuda.")] = None,
     precision: Annotated[str | None, _option("--precision", "<name>", "float32 or bfloat16.")] = None,
+    data: Data = None,
+    devices_per_trial: Annotated[
+        int | None,
+        _option("--devices-per-trial", "<n>", "CPUs or GPUs of one node that train a trial together (1)."),
+    ] = None,
     engine: Engine = "ray",
     address: Address = None,
     slots: Slots = None,
@@ -105,9 +111,10 @@ def search(
 
     Ctrl-C stops when the running trials can be left; `itnas resume` goes on from there.
     """
+    use_data(data)
     from itnas.search.profiles import profile as settings_of
     from itnas.search.settings import SweepSettings
-    from itnas.search.sweep import Means, Sweep, check_settings, default_folder
+    from itnas.search.sweep import Means, Sweep, check_data, check_settings, default_folder
     from itnas.space import Space
 
     given = {
@@ -133,6 +140,7 @@ def search(
         "attempts": attempts,
         "device": device,
         "precision": precision,
+        "devices_per_trial": devices_per_trial,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     settings = SweepSettings.from_dict(settings_of(profile) | chosen, "search")
@@ -142,6 +150,7 @@ def search(
     if dry_run:
         _estimate(found, settings, means, as_json=as_json)
         return
+    check_data(settings.tasks, address)
     folder = default_folder(found, settings) if run is None else run
     # From the first moment at which others can see the run, they can also stop it.
     with stop_request() as stop, Sweep.create(folder, found, settings) as sweep:
@@ -159,6 +168,7 @@ def resume(
     confirm: Annotated[int | None, _option("--confirm", "<n>", "Confirm so many genomes per task.")] = None,
     keep: Annotated[int | None, _option("--keep", "<n>", "Keep the networks of so many trials per task.")] = None,
     timeout: Annotated[float | None, _option("--timeout", "<seconds>", "A trial that takes longer is hung.")] = None,
+    data: Data = None,
     engine: Engine = "ray",
     address: Address = None,
     slots: Slots = None,
@@ -169,6 +179,7 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was interrupted, or give one more trials or tasks."""
+    use_data(data)
     from itnas.search.sweep import Means, Sweep
 
     means = Means(engine=engine, address=address, slots=slots, hours=hours, ray_logs=ray_logs, tensorboard=tensorboard)

@@ -8,20 +8,28 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from itnas.cli.data import Data, use_data
 from itnas.cli.listing import AsCsv, AsJson, cell_text, plain_console, show
+
+NONE_NEEDED = "none needed"
 
 
 def tasks(
     names: Annotated[
         list[str] | None, typer.Argument(help="Only these; settings may follow a slash: recall/pairs=16.")
     ] = None,
+    data: Data = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """List the tasks: metric, chance, ceiling, lengths, and what theory expects to solve them."""
+    """List the tasks: metric, chance, ceiling, lengths, and what theory expects to solve them.
+
+    Of published data sets it also says what is found, what is missing, and where it is obtained.
+    """
     from itnas.tasks import TASKS, find
 
-    rows = [_row(find(name)) for name in names or TASKS]
+    use_data(data)
+    rows = [_row(find(name)) for name in names or [name for _, kind in TASKS.items() for name in kind.listed()]]
     if as_json or as_csv:
         show(rows, title="Tasks", as_json=as_json, as_csv=as_csv)
     elif len(rows) == 1:
@@ -32,11 +40,11 @@ def tasks(
 
 def _row(task: Any) -> dict[str, Any]:
     settings = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
-    domain = task.batch("validation", size=1).domain
+    domain = task.outline(1, task.length).domain
     return {
         "task": task.label,
         "summary": task.summary,
-        "inputs": f"{task.vocabulary} tokens" if task.vocabulary else f"{task.channels} numbers",
+        "inputs": ", ".join(f"{each.name}: {_inputs(each)}" for each in task.modalities) or _inputs(task),
         "domain": "Sequence" if domain is None else type(domain).__name__,
         "readout": task.readout,
         "outputs": task.outputs,
@@ -50,7 +58,13 @@ def _row(task: Any) -> dict[str, Any]:
         "batch_size": task.batch_size,
         "settings": settings,
         "variants": sorted(task.presets),
+        "data": (task.lacks or "found") if task.published else NONE_NEEDED,
     }
+
+
+def _inputs(kind: Any) -> str:
+    """What goes in, of a task or of one of its modalities."""
+    return f"{kind.vocabulary} tokens" if kind.vocabulary else f"{kind.channels} numbers"
 
 
 def _show_all(rows: list[dict[str, Any]]) -> None:
@@ -62,7 +76,8 @@ def _show_all(rows: list[dict[str, Any]]) -> None:
         scale = f"{row['metric']}, chance {cell_text(row['chance'])}, ceiling {cell_text(row['ceiling'])}"
         where = "" if row["domain"] == "Sequence" else f" on a {row['domain']}"
         shape = f"{row['inputs']}{where}; lengths {cell_text(row['lengths'])}"
-        table.add_row(row["task"], f"{row['summary']}\n{scale}; {shape}\nExpected: {row['expects']}")
+        data = f"\nData: {row['data']}" if row["data"] != NONE_NEEDED else ""
+        table.add_row(row["task"], f"{row['summary']}\n{scale}; {shape}\nExpected: {row['expects']}{data}")
     plain_console().print(table)
 
 

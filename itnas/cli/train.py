@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from itnas.cli.data import Data, use_data
 from itnas.cli.listing import cell_text, check_suffix
 from itnas.cli.progress import training_progress
+from itnas.cli.train_devices import (
+    Accumulate,
+    Address,
+    CheckpointActivations,
+    Devices,
+    Workers,
+    crew_for,
+    dismiss,
+    follow_along,
+    train_together,
+)
 from itnas.signals import stop_request
 
 if TYPE_CHECKING:
@@ -24,7 +36,7 @@ def _amount(flag: str, text: str) -> Any:
 
 
 def train(
-    genome: Annotated[str, typer.Argument(help="A genome's file, a folder with a genome.yaml, or a specialist.")],
+    genome: Annotated[str, typer.Argument(help="A genome's file or folder, or a name: gru, itnet-s.")],
     tasks: Annotated[
         list[str], typer.Option("--task", "-t", help="A task, with settings: recall/pairs=16, or module:Class.")
     ],
@@ -40,12 +52,18 @@ def train(
     ] = None,
     depth: Annotated[str | None, _amount("--depth", "Another depth: 8, or 2x.")] = None,
     length: Annotated[str | None, _amount("--length", "Points per sample: 256, or 4x the task's.")] = None,
+    data: Data = None,
     seed: Annotated[int, typer.Option("--seed", help="What the replicas' seeds are derived from.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the outcome; by default one under runs/train.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    devices: Devices = None,
+    address: Address = None,
     precision: Annotated[str, typer.Option("--precision", help="float32 or bfloat16.")] = "float32",
+    accumulate: Accumulate = 1,
+    checkpoint_activations: CheckpointActivations = False,
+    workers: Workers = 0,
     capture: Annotated[bool, typer.Option("--capture", help="Replay steps as a CUDA graph.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Score the test split too, once, at the end.")] = False,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the learning curves: .html, .png or .svg.")] = None,
@@ -58,6 +76,7 @@ def train(
     """
     if len(tasks) != 1:
         raise ValueError(f"itnas train trains on one task at a time, got --task {len(tasks)} times: run it for each")
+    use_data(data)
     if plot is not None:
         check_suffix(plot.name, PICTURES)
         if plot.is_dir():
@@ -65,7 +84,15 @@ def train(
     from itnas.entry import genome_of
     from itnas.scaling import amount, scaled
     from itnas.tasks import find
-    from itnas.training import InterruptedTrainingError, TrainingFolder, plan_for, probe, recipe, train_recipe
+    from itnas.training import (
+        DeviceLostError,
+        InterruptedTrainingError,
+        TrainingFolder,
+        check_devices,
+        plan_for,
+        probe,
+        recipe,
+    )
 
     own, task = genome_of(genome), find(tasks[0])
     made = recipe(
@@ -78,8 +105,20 @@ def train(
         length=None if length is None else amount(length, task.length, "length"),
         precision=precision,  # type: ignore[arg-type]  # checked there
     )
-    plan = plan_for(device, capture=capture)
+    crew = crew_for(devices, address)
+    plan = plan_for(
+        # On a cluster, what this machine has does not matter.
+        device if address is None else "cpu",
+        capture=capture,
+        accumulate=accumulate,
+        checkpoint_activations=checkpoint_activations,
+        workers=workers,
+    )
+    check_devices(made, plan, crew.devices, here=None if crew.place is None else 1)
     probe(made)
+    if crew.follows:
+        follow_along(made, plan, crew)
+        return
     with TrainingFolder(out or _default_folder(made, seed)) as folder, stop_request() as stop:
         found = folder.finished(made, test=test)
         if found is None:
@@ -88,14 +127,19 @@ def train(
                 typer.echo(f"itnas: {_advice(own, made.genome.width)}", err=True)
             try:
                 with training_progress(f"{genome} on {made.task.label}", rates, quiet=quiet) as on_report:
-                    train_recipe(made, plan=plan, folder=folder, test=test, on_report=on_report, stop=stop)
+                    train_together(made, plan, crew, folder, device=device, test=test, on_report=on_report, stop=stop)
             except InterruptedTrainingError as error:
                 typer.echo(f"itnas: interrupted; the same command goes on from {folder.path}", err=True)
                 raise typer.Exit(130) from error
+            except DeviceLostError as error:
+                typer.echo(f"itnas: {error}; the same command goes on from {folder.path}", err=True)
+                raise typer.Exit(2) from error
             found = folder.finished(made)
             assert found is not None
-        elif not quiet:
-            typer.echo(f"itnas: {folder.path} holds the result already; delete it to train again", err=True)
+        else:
+            dismiss(plan, crew)
+            if not quiet:
+                typer.echo(f"itnas: {folder.path} holds the result already; delete it to train again", err=True)
         if plot is not None:
             _draw(folder.path, made.task, plot)
     if as_json:

@@ -79,6 +79,18 @@ def stream(folder: Path, name: str, split: str, skipped: Counter[str] | None = N
     return _examples(path, kept, glue, split, Counter() if skipped is None else skipped)
 
 
+def missing(folder: Path, name: str) -> list[str]:
+    """The labelled files of a set that are not there."""
+    glue = GLUE[name]
+    lacking = []
+    for split in (split for split in glue.files if not split.startswith("test")):
+        try:
+            _located(folder, glue, split)
+        except ValueError:
+            lacking.append(f"{glue.folder}/{glue.files[split]}")
+    return lacking
+
+
 def _located(folder: Path, glue: GlueSet, split: str) -> tuple[Path, Iterator[Row]]:
     """The file of a split, and those of its rows that belong to the split."""
     path = folder / glue.folder / glue.files[split]

@@ -56,6 +56,11 @@ def classes(folder: str | Path) -> list[str]:
     raise ValueError(f"{root} has no class folders in train or val, and no {SORTED} or {NUMBERED}: {OBTAINED}")
 
 
+def missing(folder: str | Path) -> list[str]:
+    """The folders of images that are not there."""
+    return [split for split in SPLITS if _split(Path(folder), split) is None]
+
+
 def entries(folder: str | Path, split: str) -> list[Entry]:
     """Images and their labels: by class and then by name, or, where they lie side by side, by name."""
     if split not in SPLITS:

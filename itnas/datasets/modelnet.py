@@ -14,7 +14,14 @@ CLASSES = (
     "sofa", "stairs", "stool", "table", "tent", "toilet", "tv_stand", "vase", "wardrobe", "xbox",
 )  # fmt: skip
 SPLITS = ("train", "test")
+OBTAINED = "unpack ModelNet40.zip from modelnet.cs.princeton.edu there"
 UNPACKED = "ModelNet40"  # what the archive unpacks to
+
+
+def missing(folder: str | Path) -> list[str]:
+    """The folders of meshes that are not there."""
+    root = _root(Path(folder))
+    return [f"{name}/{split}" for name in CLASSES for split in SPLITS if not (root / name / split).is_dir()]
 
 
 def entries(folder: str | Path, split: str) -> list[tuple[Path, int]]:
@@ -31,7 +38,7 @@ def entries(folder: str | Path, split: str) -> list[tuple[Path, int]]:
         found += [(mesh, label) for mesh in meshes]
     if missing:
         named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        raise ValueError(f"{root} lacks meshes in {named}: unpack ModelNet40.zip from modelnet.cs.princeton.edu there")
+        raise ValueError(f"{root} lacks meshes in {named}: {OBTAINED}")
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ SPLITS = (
 )  # fmt: skip
 # Split, set of eight images, pair in it, sentence. Nothing else may become part of a file's name.
 IDENTIFIER = re.compile(r"((?:train|dev|test\d)-\d{1,9}-\d{1,9})-\d{1,9}", re.ASCII)
+OBTAINED = "records are in nlvr2/data of github.com/lil-lab/nlvr, images are sent on request from there"
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 LABELS = {"true": True, "false": False}
 
@@ -39,15 +41,33 @@ class Pair:
         return self.identifier.partition("-")[0]
 
 
+def missing(folder: str | Path, splits: Iterable[str] = ("train", "dev", "test1")) -> list[str]:
+    """The files of records, and the folders of images, that are not there."""
+    root = Path(folder)
+    lacking = []
+    for split in splits:
+        if not any(place.is_file() for place in _places(root, split)):
+            lacking.append(f"{split}.json")
+        ways = (root / "images" / split, root / split, root / "images")
+        if not any(way.is_dir() for way in ways) and not any(root.glob(f"{split}-*.png")):
+            lacking.append(f"images/{split}")
+    return lacking
+
+
 def records(folder: str | Path, split: str) -> list[Pair]:
     """The records of a split, in the order of its file."""
     if split not in SPLITS:
         raise ValueError(f"NLVR2 has no split {split!r}: choose one of {', '.join(SPLITS)}")
-    places = [Path(folder, *way, f"{split}.json") for way in ((), ("data",), ("nlvr2", "data"))]
+    places = _places(Path(folder), split)
     place = next((each for each in places if each.is_file()), None)
     if place is None:
         raise ValueError(f"{places[0]} is missing, and {places[1]}: they are in nlvr2/data of github.com/lil-lab/nlvr")
     return read_records(place)
+
+
+def _places(root: Path, split: str) -> list[Path]:
+    """Where the records of a split may be."""
+    return [Path(root, *way, f"{split}.json") for way in ((), ("data",), ("nlvr2", "data"))]
 
 
 def read_records(path: str | Path) -> list[Pair]:

@@ -62,11 +62,20 @@ class Network(nn.Module):
         """Outputs [B, N, outputs], or [B, outputs] where the task wants one per sample."""
         features = self.encode(inputs, domain)
         for number in range(self.depth):
-            block = self.blocks[number % len(self.blocks)]
-            if isinstance(block.mixer, IntegralTransform):
-                # A tied block samples anew each time.
-                block.mixer.index = number
-            features = block(features, domain)
+            features = self.apply_block(number, features, domain)
+        return self.read_out(features, domain)
+
+    def apply_block(self, number: int, features: Tensor, domain: Domain | None) -> Tensor:
+        """The features behind block `number`, counted from 0 to depth - 1."""
+        block = self.blocks[number % len(self.blocks)]
+        if isinstance(block.mixer, IntegralTransform):
+            # A tied block samples anew each time.
+            block.mixer.index = number
+        found: Tensor = block(features, domain)
+        return found
+
+    def read_out(self, features: Tensor, domain: Domain | None) -> Tensor:
+        """Outputs from the features behind the last block."""
         outputs: Tensor = self.readout(self.norm(features), domain)
         return outputs
 

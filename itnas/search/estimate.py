@@ -16,11 +16,13 @@ from itnas.genome import Genome
 from itnas.search.settings import SweepSettings
 from itnas.search.sweep import Means
 from itnas.space import Space
+from itnas.space.constraints import Constraints
 from itnas.tasks import find
 from itnas.training import Training, plan_for, recipe
 
 TIMED_STEPS = 3
 TIMED_GENOMES = 4
+TRIED_GENOMES = 200
 
 
 def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, Any]:
@@ -50,18 +52,35 @@ def _threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _feasible(space: Space, label: str, seed: int) -> list[Genome]:
+    """Random genomes that a trial on the task may be."""
+    rng = np.random.default_rng(seed)
+    found: list[Genome] = []
+    broken = ""
+    for _ in range(TRIED_GENOMES):
+        genome = space.genome(space.sample(rng))
+        said = space.violation(genome, find(label))
+        broken = said or broken
+        found += [genome] if said is None else []
+        if len(found) == TIMED_GENOMES:
+            break
+    if not found:
+        raise ValueError(f"space {space.name}: {TRIED_GENOMES} random genomes are refused on {label}; {broken}")
+    return found
+
+
 def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any]:
     task = find(label)
     specials = min(len(settings.specialists), settings.trials)
     searched = settings.trials - specials
     random = round(searched * settings.random_share)
     steps = settings.steps or task.steps
-    rng = np.random.default_rng(settings.seed)
-    genomes = [space.genome(space.sample(rng)) for _ in range(TIMED_GENOMES)]
+    genomes = _feasible(space, label, settings.seed)
     per_step = statistics.fmean(_seconds(genome, settings, label) for genome in genomes)
-    special = statistics.fmean(
-        [_seconds(space.baseline(name), settings, label) for name in settings.specialists] or [0.0]
-    )
+    baselines = [space.baseline(name) for name in settings.specialists]
+    # One that cannot be built for the task fails at once.
+    built = [each for each in baselines if Constraints().violation(each, task) is None]
+    special = statistics.fmean([_seconds(each, settings, label) for each in built] or [0.0])
     confirmations = settings.confirm + (1 if settings.confirm and specials else 0)
     # A confirmation trains other numbers of replicas, of one learning rate.
     rates = len(genomes[0].training.learning_rates)

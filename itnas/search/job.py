@@ -27,6 +27,7 @@ class Job:
     length: int | None = None
     device: str = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
+    devices: int = 1
     timeout: float | None = None
     keep_from: float | None = None  # score from which weights are sent along; None: never
     explain_from: float | None = None  # score from which the best replica is cross-examined; None: never

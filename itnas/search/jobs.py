@@ -31,6 +31,7 @@ def trial_job(
         length=settings.length,
         device=settings.device,
         precision=settings.precision,
+        devices=settings.devices_per_trial,
         timeout=settings.timeout,
     )
 

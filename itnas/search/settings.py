@@ -42,6 +42,7 @@ class SweepSettings(Settings):
     attempts: Count = 3  # after so many a trial that takes its process down is failed
     device: str = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
+    devices_per_trial: Annotated[int, Field(ge=1, le=1024)] = 1  # CPUs or GPUs of one node that share every batch
 
     @field_validator("tasks", "specialists", "objectives")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +134,7 @@ class Sweep:
         work: Work = perform,
     ) -> str:
         """Go on until all is done (`ended`), the time is up (`late`), or somebody asks to stop (`interrupted`)."""
+        check_data(self.settings.tasks, means.address)
         proposer = Proposer(self.space, self._first_settings())
         for event in self._events():
             proposer.restore(event)
@@ -203,6 +204,20 @@ def check_settings(settings: SweepSettings) -> None:
         task = find(label)
         if settings.length is not None:
             task.check_length(settings.length)
+        size = settings.batch_size or task.batch_size
+        if size < settings.devices_per_trial:
+            raise ValueError(
+                f"task {label}: a batch of {size} samples cannot be shared out among {settings.devices_per_trial} "
+                "devices: take fewer devices per trial or larger batches"
+            )
+
+
+def check_data(tasks: Iterable[str], address: str | None) -> None:
+    """Refuse tasks whose files are not here; where trials run elsewhere, the files may be there alone."""
+    for label in tasks if address is None else ():
+        lacks = find(label).lacks
+        if lacks is not None:
+            raise ValueError(f"task {label}: {lacks}")
 
 
 def default_folder(space: Space, settings: SweepSettings) -> Path:

@@ -15,7 +15,10 @@ from itnas.genome import Genome
 from itnas.search.examination import Examination
 from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 from itnas.search.printed import Printed
+from itnas.training.group import DeviceLostError
+from itnas.training.population import Plan
 from itnas.training.result import best_rate
+from itnas.training.trainer import Recipe
 
 Work = Callable[[Job, Callable[[], bool]], Generator[Message, None, None]]  # `perform`, or a stand-in for it
 
@@ -53,6 +56,8 @@ def failure(error: BaseException, printed: str = "") -> Failure:
     log = "".join(traceback.format_exception(error)) + (f"\nprinted:\n{printed}" if printed else "")
     if isinstance(error, (DivergedError, HungError)):
         return Failure(str(error), log if isinstance(error, HungError) else printed)
+    if isinstance(error, DeviceLostError):
+        return Failure(str(error), log, retry=error.fell)
     if isinstance(error, SystemExit):
         return Failure(f"the trial called exit({error.code!r})", log)
     if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
@@ -67,8 +72,7 @@ def one_line(error: BaseException | str) -> str:
 
 def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
     from itnas.tasks import find
-    from itnas.training import Budget, Training, plan_for, recipe
-    from itnas.training.folder import outcome
+    from itnas.training import Budget, check_devices, device_group, plan_for, recipe
 
     started = time.perf_counter()
     genome, task = Genome.from_dict(job.genome), find(job.task)
@@ -83,7 +87,18 @@ def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
         rungs=job.rungs,
         precision=job.precision,
     )
-    training = Training(made, plan_for(job.device))
+    plan = plan_for(job.device)
+    check_devices(made, plan, job.devices)
+    with device_group(made, plan, job.devices) as own:
+        yield from _trained(job, made, own, stop, started)
+
+
+def _trained(job: Job, made: Recipe, plan: Plan, stop: Callable[[], bool], started: float) -> Iterator[Message]:
+    """Rungs, and the outcome."""
+    from itnas.training import Training
+    from itnas.training.folder import outcome
+
+    training, genome = Training(made, plan), made.genome
     rates, examination = training.population.learning_rates, Examination(job, training)
     for report in training.reports(stop):
         if not any(report.alive):

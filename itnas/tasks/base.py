@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from itnas.registry import Registry, check_choice
 from itnas.models.interface import Modality
+from itnas.registry import Registry, check_choice
 from itnas.tasks.batch import Batch
-from itnas.tasks.metrics import METRICS
+from itnas.tasks.metrics import METRICS, WHOLE
 from itnas.tasks.stream import SHARES, SPLITS, generator, splits_of
-from itnas.tasks.tally import MeanTally, Tally
+from itnas.tasks.tally import MeanTally, Tally, WholeTally
 
 Readout = Literal["points", "pooled", "decoded"]
 Loss = Literal["cross-entropy", "squared", "binary"]
@@ -44,6 +44,7 @@ class Task(abc.ABC):
     causal: ClassVar[bool] = False  # whether a network that looks ahead could cheat
     position_dim: ClassVar[int] = 1  # axes of space; 0: points have no places
     presets: ClassVar[dict[str, dict[str, Any]]] = {}  # named settings: `mad-recall/small`
+    published: ClassVar[bool] = False  # whether its samples are files of a published data set
     origin: ClassVar[str | None] = None  # `package.module:Class` of a user's task, which is found by that
 
     _: dataclasses.KW_ONLY
@@ -58,6 +59,15 @@ class Task(abc.ABC):
                 raise ValueError(f"task {self.name}: {name} must be at least 1, got {name}={count}")
         self.check_settings()
         self.check_length(self.length)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With where a user's task was found: its label, and with that all its random numbers, depend on it, and the
+        process that this goes to has not looked for it."""
+        return vars(self) | {"origin": self.origin}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        type(self).origin = state["origin"]
+        vars(self).update({name: value for name, value in state.items() if name != "origin"})
 
     def check_settings(self) -> None:  # noqa: B027
         """Refuse settings that name no task, by ValueError."""
@@ -97,6 +107,16 @@ class Task(abc.ABC):
         """What training makes small. Cross entropy takes classes or shares of them, "binary" shares that need not add
         up to 1."""
         return "cross-entropy" if self.classifies else "squared"
+
+    @property
+    def lacks(self) -> str | None:
+        """What of the task's files is missing, and where it is obtained; None where it has what it needs."""
+        return None
+
+    @classmethod
+    def listed(cls) -> tuple[str, ...]:
+        """Names under which the task is listed."""
+        return (cls.name,)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -140,6 +160,10 @@ class Task(abc.ABC):
             return take(_finite(self, seed, length), np.resize(order[place * size :], size))
         return self._distinct(split, (self.stream, split, seed, step, length), size, length)
 
+    def outline(self, size: int, length: int) -> Batch:
+        """A batch of the shapes that all have, where what is in it does not matter."""
+        return self.batch("validation", size=size, length=length)
+
     def _distinct(self, split: str, key: tuple[object, ...], size: int, length: int) -> Batch:
         """`size` samples that belong to this split: enough are drawn, the others dropped."""
         share = SHARES[split]
@@ -182,7 +206,7 @@ class Task(abc.ABC):
 
     def tally(self) -> Tally:
         """What takes in the outputs of a whole split and says their score."""
-        return MeanTally(self.score)
+        return WholeTally(WHOLE[self.metric]) if self.metric in WHOLE else MeanTally(self.score)
 
     def portions(self, split: str, size: int) -> Iterator[Batch]:
         """The first `size` samples of a split that is not trained on (or all, where there are fewer), in portions."""

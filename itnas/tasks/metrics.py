@@ -1,6 +1,8 @@
 """How outputs are scored: always such that more is better.
 
-A metric gives each batch a score and a weight; the score of a stream is the weighted mean over its batches.
+A metric gives each batch a score and a weight; the score of a stream is the weighted mean over its batches. Those in
+`WHOLE` are no such means: they score a stream as a whole; a task with one of them says what stands in for it in
+a batch.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from itnas.datasets import glue_scores
 from itnas.datasets.vqa_answers import vqa_accuracy as vqa_accuracy  # handed on: it scores texts, not tensors
 from itnas.registry import Registry
 from itnas.tasks.batch import Batch
@@ -18,6 +21,7 @@ from itnas.tasks.batch import Batch
 Metric = Callable[[Tensor, Batch], tuple[float, float]]
 
 METRICS: Registry[Metric] = Registry("metric")
+WHOLE: Registry[Callable[[Tensor, Tensor], float]] = Registry("metric of whole streams")
 
 
 def scored(outputs: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -68,11 +72,43 @@ def compression(outputs: Tensor, batch: Batch) -> tuple[float, float]:
     return float(1 - bits / 8), float(len(targets))
 
 
+def soft_accuracy(outputs: Tensor, batch: Batch) -> tuple[float, float]:
+    """What the targets grant the answer of the largest output: VQA's accuracy, where several answers are right."""
+    points, targets = scored(outputs, batch)
+    granted = targets.double().gather(1, points.argmax(-1, keepdim=True))
+    return float(granted.mean()) if len(granted) else 0.0, float(len(granted))
+
+
+def explained(outputs: Tensor, batch: Batch, variance: float) -> tuple[float, float]:
+    """1 - squared error / variance: what r2 would be if each batch had the variance of all targets."""
+    points, targets = scored(outputs.double(), batch)
+    return 1 - float((targets - points).square().mean()) / variance, float(len(points))
+
+
+def _of_classes(names: tuple[str, ...]) -> Callable[[Tensor, Tensor], float]:
+    def score(outputs: Tensor, targets: Tensor) -> float:
+        said, true = outputs.argmax(-1).double().numpy(), targets.double().numpy()
+        return sum(glue_scores.METRICS[name](said, true) for name in names) / len(names)
+
+    return score
+
+
+def correlation(outputs: Tensor, targets: Tensor) -> float:
+    """Mean of Pearson's and Spearman's, as STS-B is scored."""
+    said, true = outputs.double().flatten().numpy(), targets.double().flatten().numpy()
+    return (glue_scores.pearson(said, true) + glue_scores.spearman(said, true)) / 2
+
+
+WHOLE.add("matthews", _of_classes(("matthews",)))
+WHOLE.add("accuracy-f1", _of_classes(("accuracy", "f1")))
+WHOLE.add("pearson-spearman", correlation)
+
 for _name, _metric in {
     "accuracy": accuracy,
     "macro-accuracy": macro_accuracy,
     "r2": r2,
     "relative-accuracy": relative_accuracy,
     "compression": compression,
+    "vqa": soft_accuracy,
 }.items():
     METRICS.add(_name, _metric)

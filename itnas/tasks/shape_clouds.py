@@ -159,7 +159,7 @@ class ShapeClouds(Task):
     def draw(self, rng: np.random.Generator, size: int, length: int) -> Batch:
         labels = rng.integers(len(SOLIDS), size=size)
         points = upright(labels, rng.random((size, length, 3)))
-        points = points @ _turns(rng.random(size)) * rng.uniform(0.9, 1.1, size=(size, 1, 1))
+        points = points @ turns(rng.random(size)) * rng.uniform(0.9, 1.1, size=(size, 1, 1))
         points += 0.1 * rng.standard_normal((size, 1, 3)) + self.noise * rng.standard_normal((size, length, 3))
         return self._batch(points.astype(np.float32), torch.from_numpy(labels))
 
@@ -205,7 +205,7 @@ def rotations(rng: np.random.Generator, size: int) -> Points:
     return np.moveaxis(np.array(rows), -1, 0)
 
 
-def _turns(share: Points) -> Points:
+def turns(share: Points) -> Points:
     """Rotations about z [B, 3, 3]."""
     cos, sin = np.cos(2 * np.pi * share), np.sin(2 * np.pi * share)
     matrix = np.zeros((len(share), 3, 3))

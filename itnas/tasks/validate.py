@@ -8,11 +8,11 @@ import typing
 import torch
 from torch import Tensor
 
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, Union
 from itnas.registry import check_choice
 from itnas.tasks.base import Readout, Task
 from itnas.tasks.batch import Batch
-from itnas.tasks.metrics import METRICS
+from itnas.tasks.metrics import METRICS, WHOLE
 from itnas.tasks.stream import SPLITS, generator
 
 # Enough to meet what goes wrong in one sample of twenty.
@@ -21,7 +21,7 @@ SIZE = 48
 
 def validate(task: Task) -> None:
     """Refuse a task whose batches have wrong shapes or values, or are not the same twice."""
-    check_choice(f"metric of task {task.name}", task.metric, METRICS)
+    check_choice(f"metric of task {task.name}", task.metric, [*METRICS, *WHOLE])
     check_choice(f"readout of task {task.name}", task.readout, typing.get_args(Readout))
     _check_properties(task)
     for split in SPLITS:
@@ -47,6 +47,7 @@ def _check_properties(task: Task) -> None:
         raise ValueError(f"task {task.label}: chance must be a finite number, got {task.chance!r}")
     if task.ceiling is not None and not isinstance(task.ceiling, (int, float)):
         raise ValueError(f"task {task.label}: ceiling must be a number or None, got {task.ceiling!r}")
+    _check_modalities(task)
     lengths: object = task.lengths
     if not isinstance(lengths, (tuple, list)) or not all(type(length) is int for length in lengths):
         raise ValueError(f"task {task.label}: lengths must be a tuple of integers, got {lengths!r}")
@@ -54,6 +55,19 @@ def _check_properties(task: Task) -> None:
         raise ValueError(
             f"task {task.label}: chance < ceiling must hold, got chance={task.chance}, ceiling={task.ceiling}"
         )
+
+
+def _check_modalities(task: Task) -> None:
+    if not task.modalities:
+        return
+    most = max(1 if each.vocabulary is not None else each.channels for each in task.modalities)
+    if task.vocabulary is not None or task.channels != most:
+        raise ValueError(
+            f"task {task.label}: inputs of several modalities are numbers, as many a point as any of them needs: "
+            f"vocabulary must be None and channels {most}, got vocabulary={task.vocabulary}, channels={task.channels}"
+        )
+    if task.compares and len(task.modalities) != 2:
+        raise ValueError(f"task {task.label}: compares needs two modalities, got {len(task.modalities)}")
 
 
 def _check_batch(task: Task, split: str, length: int) -> None:
@@ -96,8 +110,28 @@ def _check_domain(task: Task, batch: Batch, length: int, where: str) -> None:
         if geometry.positions is not None and not bool(torch.isfinite(geometry.positions).all()):
             raise ValueError(f"{where}: positions of the domain hold NaN or infinity")
         axes = geometry.axes
+    _check_parts(task, batch, where)
     if axes != task.position_dim:
         raise ValueError(f"{where}: its points have {axes} axes of space, but position_dim={task.position_dim}")
+
+
+def _check_parts(task: Task, batch: Batch, where: str) -> None:
+    """The parts of a union are those that the task names, tokens whole numbers within their vocabulary."""
+    wanted = tuple(modality.name for modality in task.modalities)
+    found = batch.domain.names if isinstance(batch.domain, Union) else ()
+    if found != wanted:
+        raise ValueError(
+            f"{where}: the parts of its domain must be the modalities {', '.join(wanted) or 'none'}, "
+            f"got {', '.join(found) or 'none'}"
+        )
+    if not isinstance(batch.domain, Union):
+        return
+    for modality, part in zip(task.modalities, batch.inputs.split(list(batch.domain.sizes), 1), strict=True):
+        if modality.vocabulary is not None:
+            tokens = part[..., 0]
+            if not torch.equal(tokens, tokens.round()):
+                raise ValueError(f"{where}: tokens of {modality.name} must be whole numbers")
+            _check_range(tokens.long(), modality.vocabulary, f"{where}: tokens of {modality.name}", "vocabulary")
 
 
 def _check_inputs(task: Task, batch: Batch, length: int, where: str) -> None:

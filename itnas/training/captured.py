@@ -51,6 +51,6 @@ class CapturedStep:
 
 def _tensors(batch: StackedBatch, step: Tensor, rates: Rates) -> list[Tensor]:
     """Everything that changes from step to step, in a fixed order."""
-    held = [batch.inputs, batch.targets, *([] if batch.mask is None else [batch.mask])]
+    held = [batch.inputs, batch.targets, batch.total, *([] if batch.mask is None else [batch.mask])]
     held += [batch.placed[name] for name in sorted(batch.placed)]
     return [*held, step, *(getattr(rates, field.name) for field in fields(rates))]

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from itnas.operator.domain import Domain
 from itnas.tasks import Batch, Task
+from itnas.training.loss import scored_entries
 
 
 @dataclass(frozen=True)
 class StackedBatch:
-    """A batch per replica: tensors [R, B, ...]; `placed` is what of the domain differs from sample to sample."""
+    """A batch per replica, or some of its samples: tensors [R, B, ...]; `placed` is what of the domain differs from
+    sample to sample. `total` [R] counts the losses of the whole batch, so that those of its parts add up."""
 
     inputs: Tensor
     targets: Tensor
     mask: Tensor | None
     domain: Domain | None
     placed: Mapping[str, Tensor]
+    total: Float[Tensor, " replicas"]
 
     def part(self, start: int, stop: int) -> StackedBatch:
         """Some of every replica's samples."""
@@ -34,11 +40,11 @@ class StackedBatch:
         )
 
 
-def stacked(batches: Sequence[Batch], members: Tensor, device: torch.device) -> StackedBatch:
-    """One batch per seed, given to the replicas `members` [R] (the number of each replica's seed)."""
+def stacked(batches: Sequence[Batch], members: Tensor, device: torch.device, rows: slice = slice(None)) -> StackedBatch:
+    """One batch per seed, given to the replicas `members` [R] (the number of each replica's seed): these rows of it."""
 
     def gathered(parts: Sequence[Tensor]) -> Tensor:
-        return torch.stack(list(parts)).to(device, non_blocking=True)[members]
+        return torch.stack([part[rows] for part in parts]).to(device, non_blocking=True)[members]
 
     domain = batches[0].domain
     masks = [batch.mask for batch in batches if batch.mask is not None]
@@ -50,7 +56,13 @@ def stacked(batches: Sequence[Batch], members: Tensor, device: torch.device) -> 
         mask=gathered(masks) if masks else None,
         domain=domain,
         placed={name: gathered(_padded([each.per_sample()[name] for each in domains])) for name in names},
+        total=torch.cat([_entries(batch) for batch in batches]).to(device, non_blocking=True)[members],
     )
+
+
+def _entries(batch: Batch) -> Float[Tensor, " 1"]:
+    """How many losses a batch holds."""
+    return scored_entries(batch.targets.unsqueeze(0), None if batch.mask is None else batch.mask.unsqueeze(0))
 
 
 def _padded(parts: Sequence[Tensor]) -> list[Tensor]:
@@ -60,8 +72,25 @@ def _padded(parts: Sequence[Tensor]) -> list[Tensor]:
     return [F.pad(part, (0, 0) * (part.dim() - 2) + (0, most - part.shape[1])) for part in parts]
 
 
-def training_batch(
-    task: Task, seeds: Sequence[int], members: Tensor, step: int, size: int, device: torch.device
-) -> StackedBatch:
-    """The training data of one step."""
-    return stacked([task.batch("train", seed=seed, step=step, size=size) for seed in seeds], members, device)
+@dataclass(frozen=True)
+class TrainingData:
+    """The batches of each step, one per seed: they follow from task, seeds, size and step alone, so that any process
+    can make them."""
+
+    task: Task
+    seeds: tuple[int, ...]
+    size: int
+
+    def __getitem__(self, step: int) -> list[Batch]:
+        return [self.task.batch("train", seed=seed, step=step, size=self.size) for seed in self.seeds]
+
+
+def sent(what: Any, task: Task) -> bytes:
+    """Pickled for another process, a task in it."""
+    try:
+        return pickle.dumps(what)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"task {task.label} cannot be sent to another process ({error}): define its class in a module that can be "
+            "imported there, or leave devices and workers out"
+        ) from error

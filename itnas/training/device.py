@@ -6,9 +6,26 @@ import torch
 
 from itnas.training.population import Plan
 
+MOST_WORKERS = 256
 
-def plan_for(device: str = "auto", *, capture: bool = False) -> Plan:
-    """`auto` takes a CUDA device if there is one. `capture` replays steps as a CUDA graph."""
+
+def plan_for(
+    device: str = "auto",
+    *,
+    capture: bool = False,
+    accumulate: int = 1,
+    checkpoint_activations: bool = False,
+    workers: int = 0,
+) -> Plan:
+    """`auto` takes a CUDA device if there is one. `capture` replays steps as a CUDA graph.
+
+    `accumulate`: gradients are added up over at least so many parts of a batch. `checkpoint_activations`: blocks are
+    computed again in the backward pass instead of being kept. `workers`: processes that make training data.
+    """
+    if accumulate < 1:
+        raise ValueError(f"accumulate must be at least 1, got {accumulate}")
+    if not 0 <= workers <= MOST_WORKERS:
+        raise ValueError(f"workers must lie in 0 to {MOST_WORKERS}, got {workers}")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -21,4 +38,4 @@ def plan_for(device: str = "auto", *, capture: bool = False) -> Plan:
         raise ValueError(f"device {device!r} asked for, but torch sees {torch.cuda.device_count()} CUDA devices")
     if capture and found.type != "cuda":
         raise ValueError("capture=True records CUDA graphs, which needs a CUDA device")
-    return Plan(device=found, capture=capture)
+    return Plan(device=found, capture=capture, parts=accumulate, recompute=checkpoint_activations, workers=workers)

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, Self
 from itnas.files import write_atomically
 from itnas.genome import Genome
 from itnas.training import checkpoint
+from itnas.training.keeper import Keeper, State
 from itnas.training.trainer import Recipe, Training
 
 if TYPE_CHECKING:
     from itnas.training.result import Result
 
 
-class TrainingFolder:
+class TrainingFolder(Keeper):
     """Use it as a context: two processes cannot train in one folder."""
 
     def __init__(self, path: Path) -> None:
@@ -94,32 +95,23 @@ class TrainingFolder:
             )
         return found
 
-    def resume(self, training: Training) -> bool:
-        """Go on from the checkpoint, if there is one."""
-        if not self.checkpoint_path.is_file():
-            return False
-        tensors, data = checkpoint.load(self.checkpoint_path)
-        try:
-            training.restore(tensors, data)
-        except (KeyError, RuntimeError, TypeError, AttributeError) as error:
-            raise ValueError(f"{self.checkpoint_path} does not fit ({error}): delete it to start again") from error
-        except ValueError as error:
-            raise ValueError(f"{self.path}: {error}: name another folder, or delete it") from error
-        return True
+    @property
+    def name(self) -> str:
+        return str(self.path)
 
-    def save(self, training: Training) -> None:
-        """Leave behind what `resume` needs."""
-        self._keep_genome(training.recipe.genome)
-        checkpoint.save(self.checkpoint_path, *training.state())
+    def state(self) -> State | None:
+        return checkpoint.load(self.checkpoint_path) if self.checkpoint_path.is_file() else None
 
-    def finish(self, training: Training, result: Result) -> dict[str, Any]:
-        """Write the outcome; result.json comes last, so that it stands for all."""
-        self._keep_genome(training.recipe.genome)
-        found, files = outcome(training, result)
+    def keep(self, genome: Genome, content: bytes) -> None:
+        self._keep_genome(genome)
+        write_atomically(self.checkpoint_path, content)
+
+    def complete(self, genome: Genome, files: dict[str, bytes]) -> None:
+        """result.json comes last, so that it stands for all."""
+        self._keep_genome(genome)
         for name, content in files.items():
             write_atomically(self.path / name, content)
         self.checkpoint_path.unlink(missing_ok=True)
-        return found
 
 
 def outcome(training: Training, result: Result) -> tuple[dict[str, Any], dict[str, bytes]]:

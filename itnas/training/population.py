@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -18,9 +18,12 @@ from itnas.genome import Genome
 from itnas.models import build_network
 from itnas.operator.kernel.rank import open_count
 from itnas.tasks import Batch, Task
+from itnas.training.ahead import DataAhead
 from itnas.training.captured import CapturedStep
-from itnas.training.data import StackedBatch, training_batch
-from itnas.training.loss import losses, scored_entries
+from itnas.training.data import StackedBatch, TrainingData, stacked
+from itnas.training.group import Group
+from itnas.training.loss import losses
+from itnas.training.memory import ran_out
 from itnas.training.optimiser import Rates, StackedAdamW
 from itnas.training.stack import Stack
 
@@ -36,7 +39,10 @@ class Plan:
     device: torch.device = CPU
     bfloat16: bool = False
     capture: bool = False  # record a step as a CUDA graph and replay it
-    parts: int = 1  # a batch is worked off in so many parts
+    parts: int = 1  # a batch, or this process's share of it, is worked off in so many parts
+    recompute: bool = False  # keep what goes into a block, and compute the rest again in the backward pass
+    workers: int = 0  # processes that make training data ahead of time
+    group: Group | None = None  # the processes that train together, each with a share of every batch
 
 
 class Population:
@@ -59,19 +65,21 @@ class Population:
         self.rates = genome.training.learning_rates
         self.seeds = [seed for seed in seeds for _ in self.rates]
         self.learning_rates = list(self.rates) * len(seeds)
-        self.streams = list(seeds)
         device = self.plan.device
         networks = [build_network(genome, task, seed=seed) for seed in seeds for _ in self.rates]
         named = networks[0].named_parameters()
         decayed = torch.cat([torch.full((part.numel(),), decays(name, part)) for name, part in named])
         self.gates = [name for name, _ in networks[0].named_parameters() if name.endswith("gates.logits")]
-        self.stack = Stack(networks, device)
+        self.stack = Stack(networks, device, recompute=self.plan.recompute)
         self.optimiser = StackedAdamW(self.stack.flat, decayed.to(device), genome.training)
         self.members = torch.tensor([number for number in range(len(seeds)) for _ in self.rates], device=device)
         self.base_rates = torch.tensor(self.learning_rates, dtype=torch.float32, device=device)
         self.alive: Bool[Tensor, " replicas"] = torch.ones(self.replicas, dtype=torch.bool, device=device)
         self.died: Int[Tensor, " replicas"] = torch.full((self.replicas,), -1, device=device)
-
+        data = TrainingData(task, tuple(seeds), self.batch_size)
+        self.data: TrainingData | DataAhead = DataAhead(data, self.plan.workers) if self.plan.workers else data
+        group = self.plan.group
+        self.rows = slice(None) if group is None else group.share(self.batch_size)
         self.captured = CapturedStep(self.advance) if self.plan.capture and device.type == "cuda" else None
 
     @property
@@ -79,7 +87,8 @@ class Population:
         return len(self.seeds)
 
     def batch(self, step: int) -> StackedBatch:
-        return training_batch(self.task, self.streams, self.members, step, self.batch_size, self.plan.device)
+        """What this process trains on at a step."""
+        return stacked(self.data[step], self.members, self.plan.device, self.rows)
 
     def step(self, step: int, factor: float) -> Float[Tensor, " replicas"]:
         """One training step at `factor` times the learning rates; the loss of each replica before it."""
@@ -90,7 +99,10 @@ class Population:
     def advance(self, batch: StackedBatch, step: Tensor, rates: Rates) -> Float[Tensor, " replicas"]:
         """The part of a step that needs nothing from outside: all of it can be captured."""
         self.stack.set_step(step)
-        gradient, loss = self.gradient(batch)
+        gradient, loss = self._fitting(batch)
+        if self.plan.group is not None:
+            gradient, loss = self.plan.group.summed(gradient, loss, self.plan.parts)
+            self.plan = replace(self.plan, parts=self.plan.group.parts)
         gradient, norms = self.optimiser.clipped(gradient)
         sound = torch.isfinite(loss) & torch.isfinite(norms)
         torch.where(self.alive & ~sound, step, self.died, out=self.died)
@@ -98,17 +110,29 @@ class Population:
         self.optimiser.update(self.stack.flat, gradient, rates, self.alive)
         return loss
 
+    def _fitting(self, batch: StackedBatch) -> tuple[Tensor, Tensor]:
+        """The gradient, in smaller parts if memory runs out: nothing has changed before it is there."""
+        most = batch.inputs.shape[1]
+        while True:
+            try:
+                return self.gradient(batch)
+            except RuntimeError as error:
+                if not ran_out(error) or self.plan.parts >= most:
+                    raise
+                self.plan = replace(self.plan, parts=min(2 * self.plan.parts, most))
+
     def gradient(self, batch: StackedBatch) -> tuple[Tensor, Tensor]:
         """Gradient [R, P] and loss [R], added up over the parts of the batch."""
-        total = scored_entries(batch.targets, batch.mask)
         size = math.ceil(batch.inputs.shape[1] / self.plan.parts)
         gradient, loss = None, torch.zeros(self.replicas, device=self.plan.device)
         for start in range(0, batch.inputs.shape[1], size):
             part = batch.part(start, start + size)
             with torch.autocast(self.plan.device.type, torch.bfloat16, enabled=self.plan.bfloat16):
                 outputs = self.stack(part.inputs, part.domain, part.placed)
-            own = losses(outputs, part.targets, part.mask, total, kind=self.task.loss)
-            penalised = own + self._rank_penalty() if self.gates and start == 0 else own
+            own = losses(outputs, part.targets, part.mask, batch.total, kind=self.task.loss)
+            # Once for all parts and all processes.
+            first = start == 0 and (self.plan.group is None or self.plan.group.leads)
+            penalised = own + self._rank_penalty() if self.gates and first else own
             (found,) = torch.autograd.grad(penalised.sum(), self.stack.flat)
             gradient = found if gradient is None else gradient.add_(found)
             loss = loss + own.detach()
@@ -119,6 +143,16 @@ class Population:
         """What open ranks cost each replica."""
         parts = self.stack.parameters()
         return self.genome.training.rank_penalty * torch.stack([open_count(parts[name]) for name in self.gates]).sum(0)
+
+    def align(self, group: Group) -> None:
+        """Take over the state of the leading process."""
+        group.copy(self.stack.flat, self.optimiser.mean, self.optimiser.square, self.died)
+        torch.lt(self.died, 0, out=self.alive)
+
+    def close(self) -> None:
+        """End the processes that make data, if there are any."""
+        if isinstance(self.data, DataAhead):
+            self.data.close()
 
     @torch.no_grad()
     def scores(self, split: str = "validation", samples: int = VALIDATION_SAMPLES) -> list[float]:

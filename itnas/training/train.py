@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from itnas.training.device import plan_for
-from itnas.training.folder import TrainingFolder, best_replica
+from itnas.training.folder import best_replica
+from itnas.training.keeper import Keeper
 from itnas.training.population import Plan
 from itnas.training.result import Result
 from itnas.training.trainer import Recipe, Report, Training
@@ -55,7 +56,7 @@ def train_recipe(
     recipe: Recipe,
     *,
     plan: Plan | None = None,
-    folder: TrainingFolder | None = None,
+    folder: Keeper | None = None,
     test: bool = False,
     on_report: Callable[[Report], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
@@ -87,3 +88,10 @@ def train_recipe(
     if folder is not None:
         folder.finish(training, result)
     return Trained(training, result)
+
+
+def follow(recipe: Recipe, plan: Plan, stop: Callable[[], bool] = lambda: False) -> None:
+    """Train beside the process that leads the plan's group, until it is done or somebody wants to stop. What came of
+    it, that one knows."""
+    for _ in Training(recipe, plan).reports(stop):
+        pass

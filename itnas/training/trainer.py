@@ -16,7 +16,7 @@ from itnas.genome import Genome
 from itnas.registry import check_choice
 from itnas.tasks import Task
 from itnas.training.curves import Curves
-from itnas.training.memory import free_memory, parts_needed, ran_out
+from itnas.training.memory import free_memory, parts_needed
 from itnas.training.population import Plan, Population
 from itnas.training.result import Replica, Result, best_rate, rate_interval
 from itnas.training.schedule import Budget, Clock, rate_factor
@@ -131,6 +131,7 @@ class Training:
         self.curves = Curves(self.population.replicas)
         self.step = 0
         self.rung = 0
+        self.group = plan.group
 
     @property
     def done(self) -> bool:
@@ -141,28 +142,52 @@ class Training:
 
         `stop` is asked between steps; `state` then holds all that is needed to go on.
         """
-        while not self.done and not stop():
-            losses = self._advance()
-            self.step += 1
-            self.curves.add(losses)
-            progress = self.clock.progress(self.step)
-            at_rung = progress >= self.recipe.rungs[self.rung] - 1e-9
-            if at_rung or self.step % self._interval() == 0:
-                yield self._report(progress, at_rung=at_rung)
+        self._join()
+        try:
+            while not self.done and not self._asked(stop):
+                losses = self._advance()
+                self.step += 1
+                self.curves.add(losses)
+                progress = self._progress()
+                at_rung = progress >= self.recipe.rungs[self.rung] - 1e-9
+                if at_rung or self.step % self._interval() == 0:
+                    yield self._report(progress, at_rung=at_rung)
+        finally:
+            self.population.close()
 
     def _advance(self) -> Tensor:
-        """One step, in smaller parts if memory runs out: nothing has changed before the gradient is there."""
         total = self.clock.total
         stride = 0.0 if total is None else 1 / total
-        factor = rate_factor(self.clock.progress(self.step), self.recipe.genome.training.warmup, stride)
-        while True:
-            try:
-                return self.population.step(self.step, factor)
-            except RuntimeError as error:
-                plan = self.population.plan
-                if not ran_out(error) or plan.parts >= self.recipe.batch_size:
-                    raise
-                self.population.plan = dataclasses.replace(plan, parts=min(2 * plan.parts, self.recipe.batch_size))
+        factor = rate_factor(self._progress(), self.recipe.genome.training.warmup, stride)
+        return self.population.step(self.step, factor)
+
+    def _join(self) -> None:
+        """All processes begin with the state of the leading one, which may have been resumed."""
+        if self.group is not None:
+            state = self.group.told(self.state() if self.group.leads else None)
+            if not self.group.leads:
+                self.restore(*state)
+
+    def _asked(self, stop: Callable[[], bool]) -> bool:
+        """Whether to stop here. Several processes stop after the step at which all have learnt that one of them wants
+        to."""
+        if self.group is None:
+            return stop()
+        self.group.wish = stop()
+        return self.group.stopping
+
+    def _progress(self) -> float:
+        """Share of the budget that is spent. Where it is counted in seconds, one clock must hold for all processes."""
+        own = self.clock.progress(self.step)
+        return own if self.group is None or self.clock.total is not None else float(self.group.told(own))
+
+    def _scores(self) -> tuple[float, ...]:
+        """What the leading process finds. There all processes become alike again: on unlike processors the same update
+        rounds in other ways, and they would drift apart."""
+        if self.group is None:
+            return tuple(self.population.scores())
+        self.population.align(self.group)
+        return tuple(self.group.told(tuple(self.population.scores()) if self.group.leads else None))
 
     def _interval(self) -> int:
         return 10 if self.clock.total is None else max(1, self.clock.total // 200)
@@ -170,7 +195,7 @@ class Training:
     def _report(self, progress: float, *, at_rung: bool) -> Report:
         scores, rung = None, None
         if at_rung:
-            scores = tuple(self.population.scores())
+            scores = self._scores()
             # A budget in seconds may run past several rungs in one step.
             passed = [share for share in self.recipe.rungs if share <= progress + 1e-9]
             self.rung = rung = len(passed)
@@ -254,8 +279,17 @@ class Training:
 
 def _fitted(plan: Plan, recipe: Recipe, replicas: int) -> Plan:
     """The plan with its batches cut so that activations fit into memory."""
-    cost = recipe.genome.cost(recipe.task.length, recipe.task, batch_size=recipe.batch_size)
-    parts = parts_needed(cost.activation_bytes * replicas, free_memory(plan.device), recipe.batch_size)
+    processes = 1 if plan.group is None else plan.group.size
+    share = -(-recipe.batch_size // processes)
+    genome, length = recipe.genome, recipe.task.length
+    kept = genome.cost(length, recipe.task, batch_size=share).activation_bytes
+    if plan.recompute:
+        # One block's at a time, and what goes into each.
+        kept = min(kept, kept / genome.depth + 4.0 * genome.depth * share * length * genome.width)
+    free = free_memory(plan.device)
+    if free is not None and plan.device.type == "cpu":
+        free /= processes
+    parts = parts_needed(kept * replicas, free, share)
     return dataclasses.replace(plan, parts=max(plan.parts, parts))
 
 
@@ -270,5 +304,6 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": "bfloat16" if plan.bfloat16 else "float32",
         "parts": plan.parts,
+        "devices": 1 if plan.group is None else plan.group.size,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from itnas.datasets.cache import passed_on
 from itnas.search.driver import Driver
 from itnas.search.job import Failure, Job
 from itnas.search.raytune.session import ray_session
@@ -38,23 +39,26 @@ def run_on_ray(
     on_start: Callable[[Share], None] = lambda _: None,
 ) -> None:
     """Run until the driver has nothing left, or is asked to stop. `tasks`: users' tasks by the names that jobs use."""
+    environment = passed_on()
     with ray_session(address, cpus=None, logs=logs) as session:
-        share = share_of(session.nodes, slots)
+        share = share_of(session.nodes, slots, driver.settings.devices_per_trial)
         on_start(share)
         link = _Link(driver, share)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.slots)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _tuner(link, session.folder, work, dict(tasks or {})).fit()
+            _tuner(link, session.folder, work, dict(tasks or {}), environment).fit()
     if link.error is not None:
         raise link.error
     for job in list(driver.running.values()):
         driver.release(job)
 
 
-def _tuner(link: _Link, folder: Path, work: Work, tasks: dict[str, type]) -> tune.Tuner:
+def _tuner(link: _Link, folder: Path, work: Work, tasks: dict[str, type], environment: dict[str, str]) -> tune.Tuner:
     share = link.share
-    trainable = tune.with_parameters(JobTrainable, work=work, tasks=tasks, threads=share.threads)
+    trainable = tune.with_parameters(
+        JobTrainable, work=work, tasks=tasks, threads=share.threads, environment=environment
+    )
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": share.cpu, "gpu": share.gpu}),
         tune_config=tune.TuneConfig(

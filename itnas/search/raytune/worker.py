@@ -16,11 +16,15 @@ MESSAGES = "messages"  # where a result holds them
 
 
 class JobTrainable(Trainable):
-    """`config` holds a job as JSON. `tasks`: users' tasks by the names that jobs use, whose files may not be here."""
+    """`config` holds a job as JSON. `tasks`: users' tasks by the names that jobs use, whose files may not be here.
+    `environment`: where the driver has data sets."""
 
     def setup(  # type: ignore[override]  # Tune passes on what `with_parameters` was given
-        self, config: dict[str, Any], work: Work, tasks: dict[str, type], threads: int
+        self, config: dict[str, Any], work: Work, tasks: dict[str, type], threads: int, environment: dict[str, str]
     ) -> None:
+        # A node that keeps data sets elsewhere says so itself.
+        for name, value in environment.items():
+            os.environ.setdefault(name, value)
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
             os.environ[name] = str(threads)
         import torch

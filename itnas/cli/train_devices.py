@@ -1,0 +1,117 @@
+"""`itnas train` on several devices: started here, by torchrun, or on a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from itnas.signals import stop_request
+
+if TYPE_CHECKING:
+    from itnas.training import Plan, Recipe, Report, TrainingFolder
+    from itnas.training.launch import Launched
+
+Devices = Annotated[
+    int | None, typer.Option("--devices", metavar="<n>", help="Devices that share every batch, a process each (1).")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="<host:port>", help="Start those processes on this Ray cluster; local: a new one."
+    ),
+]
+Accumulate = Annotated[
+    int, typer.Option("--accumulate", metavar="<n>", help="Parts of a device's batch, whose gradients are added up.")
+]
+CheckpointActivations = Annotated[
+    bool, typer.Option("--checkpoint-activations", help="Compute blocks twice instead of keeping what is in them.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", metavar="<n>", help="Processes per device that make training data ahead.")
+]
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The processes that a training is shared out among."""
+
+    devices: int
+    place: Launched | None  # this process among those that torchrun has started
+    address: str | None
+
+    @property
+    def follows(self) -> bool:
+        """Whether another process leads."""
+        return self.place is not None and self.place.rank > 0
+
+
+def crew_for(devices: int | None, address: str | None) -> Crew:
+    """What was asked for, if that goes together with how this process was started."""
+    from itnas.training.launch import launched
+
+    place = launched()
+    if place is None:
+        return Crew(1 if devices is None else devices, None, address)
+    if address is not None:
+        raise ValueError("--address starts processes on a Ray cluster, and torchrun has started some: use one of them")
+    if devices not in (None, place.size):
+        raise ValueError(f"--devices {devices}, but torchrun has started {place.size} processes: leave --devices out")
+    return Crew(place.size, place, None)
+
+
+def follow_along(recipe: Recipe, plan: Plan, crew: Crew) -> None:
+    """The whole work of a process that does not lead. It ends as if all were well when somebody wants to stop: else
+    torchrun would end the leading one, which is writing its checkpoint."""
+    from itnas.training import follow, joined_group
+
+    assert crew.place is not None
+    with stop_request() as stop, joined_group(plan, crew.place) as own:
+        assert own.group is not None
+        if own.group.told(None):
+            follow(recipe, own, stop)
+
+
+def train_together(
+    recipe: Recipe,
+    plan: Plan,
+    crew: Crew,
+    folder: TrainingFolder,
+    *,
+    device: str,
+    test: bool,
+    on_report: Callable[[Report], None],
+    stop: Callable[[], bool],
+) -> None:
+    """Train on all devices; the outcome is in the folder."""
+    from itnas.training import device_group, joined_group, train_recipe
+
+    if crew.address is not None:
+        from itnas.search.raytune.devices import train_on_ray
+
+        train_on_ray(
+            recipe,
+            plan,
+            folder,
+            device=device,
+            devices=crew.devices,
+            address=None if crew.address == "local" else crew.address,
+            test=test,
+            on_report=on_report,
+            stop=stop,
+        )
+        return
+    group = device_group(recipe, plan, crew.devices) if crew.place is None else joined_group(plan, crew.place)
+    with group as own:
+        train_recipe(recipe, plan=own, folder=folder, test=test, on_report=on_report, stop=stop)
+
+
+def dismiss(plan: Plan, crew: Crew) -> None:
+    """Tell the processes that torchrun has started beside this one that there is nothing to do."""
+    from itnas.training import joined_group
+
+    if crew.place is not None:
+        with joined_group(plan, crew.place, idle=True):
+            pass
