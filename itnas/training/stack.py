@@ -18,6 +18,11 @@ Tensors = dict[str, Tensor]
 _STEP = "mixer.step"  # how the names of the buffers end that sampled quadratures count steps in
 
 
+# Parameters of the largest network that is trained beside a twin of itself when it is alone, so that it becomes what it
+# would in company to the last bit. Of larger ones that would cost as much again; they agree to rounding.
+TWINNED = 1_000_000
+
+
 class Stack:
     """`flat` [R, P] holds each replica's parameters in a row; networks see views of it.
 
@@ -70,7 +75,7 @@ class Stack:
         """
 
         own, kept, places = self.flat, self.buffers, dict(placed)
-        if self.replicas == 1:
+        if self.replicas == 1 and self.flat.shape[1] <= TWINNED:
             # A lone replica gets a twin: torch multiplies a batch of one in another order than a batch of many.
             own, kept = torch.cat([own, own.detach()]), {name: twice(part) for name, part in kept.items()}
             if not shared:

@@ -28,6 +28,12 @@ CASES = {
     "graph": ("ring-transfer/length=11", genes.Integral(kernel=genes.MlpKernel(features=("content", "product")))),
     "grid": ("poisson/length=19", genes.Integral(kernel=genes.MlpKernel(features=("offset", "position")))),
     "pixels": ("digits/length=25", genes.Convolution(taps=3)),
+    "pair": ("entailment", genes.Integral(kernel=genes.MlpKernel(features=("offset", "content", "modality")))),
+    "union": (
+        "shape-questions",
+        genes.Integral(kernel=genes.MlpKernel(features=("offset", "product", "modality")), measure="balanced"),
+    ),
+    "attention on a union": ("image-pairs", genes.Attention()),
     "decoded": ("mad-compression/small,length=9", genes.Gru()),
 }
 
@@ -287,3 +293,12 @@ def test_tied_blocks_sample_anew() -> None:
     network.blocks[0].mixer.register_forward_pre_hook(lambda module, _: seen.append(module.index))
     network(find("parity/length=16").batch(size=1).inputs)
     assert seen == [0, 1]
+
+
+def test_a_large_lone_replica_goes_without_a_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs half as much, and agrees to rounding."""
+    twinned = trained(population("integral", (0,), (3e-3,)))
+    monkeypatch.setattr("itnas.training.stack.TWINNED", 0)
+    monkeypatch.delattr("itnas.training.stack.twice")
+    alone = trained(population("integral", (0,), (3e-3,)))
+    torch.testing.assert_close(alone.stack.flat, twinned.stack.flat, rtol=1e-3, atol=1e-4)
