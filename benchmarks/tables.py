@@ -14,7 +14,7 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("plans", "training", "verdicts", "search", "dashboard", "scaling", "export")
+        for name in ("plans", "training", "verdicts", "search", "dashboard", "scaling", "export", "modalities")
     ),
 )
 

@@ -106,7 +106,7 @@ def _lattice(geometry: Geometry) -> Places:
     assert lattice is not None
     code = lattice.code(torch.device("cpu"))
     classes = code.unsqueeze(1) - code + lattice.centre
-    index = torch.cartesian_prod(*(torch.arange(n) for n in lattice.shape)).reshape(geometry.length, -1)
+    index = torch.cartesian_prod(*(torch.arange(n) for n in lattice.shape)).reshape(-1, len(lattice.shape))
     reach = (index.unsqueeze(1) - index).abs().amax(-1).float()
     line = len(lattice.shape) == 1
     return Places(

@@ -100,6 +100,11 @@ class Scene:
         return isinstance(self.subject, KernelSubject) and self.subject.placeless and self.inputs.place is None
 
     @cached_property
+    def uneven(self) -> bool:
+        """Whether samples differ in which of their points are padding, and there are raw kernels that do not."""
+        return isinstance(self.subject, KernelSubject) and self.subject.uneven(self.inputs.u, self.inputs.domain)
+
+    @cached_property
     def own(self) -> Tensor:
         """The raw kernel, NaN where a point does not see another."""
         return self._raw(torch.arange(self.inputs.length))

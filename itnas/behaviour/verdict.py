@@ -56,7 +56,8 @@ class Trends:
         return self.state is not None and None not in self.state.budgets.values()
 
     def _followed(self, family: str) -> Growth | None:
-        own = {length: each.needed(family) for length, each in self.by_length.items() if family in each.curves}
+        # A block of a union has points of its own: as many at all lengths, perhaps, and then nothing grows or stays.
+        own = {each.length: each.needed(family) for _, each in sorted(self.by_length.items()) if family in each.curves}
         return growth(own) if own else None
 
 

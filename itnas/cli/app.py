@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 import itnas
-from itnas.cli import bench, dashboard, explain, export, findings, replay, report, runs, search, spaces, tasks, train
+from itnas.cli import (
+    bench,
+    dashboard,
+    doctor,
+    explain,
+    export,
+    findings,
+    replay,
+    report,
+    runs,
+    search,
+    spaces,
+    tasks,
+    train,
+)
 from itnas.cli.command import Command
 
 app = typer.Typer(
@@ -34,6 +48,7 @@ COMMANDS = (
     explain.explain,
     tasks.tasks,
     spaces.spaces,
+    doctor.doctor,
 )
 for command in COMMANDS:
     app.command(cls=Command)(command)

@@ -22,7 +22,7 @@ def print_findings(run: Run) -> None:
     console, rows = plain_console(), run.finding_rows()
     by_task = list({row["task"]: row for row in rows}.values())
     # All of it is read before any of it is said: what is found damaged ends in a sentence and nothing else.
-    blocks = _emerged(run.block_finding_rows(), blocks=True)
+    blocks = _emerged([row for row in run.block_finding_rows() if row["layer"] is None], blocks=True)
     tables, written = (_emerged(rows), blocks, _scores(by_task), _early(by_task)), _written(run, by_task)
     for table in tables:
         if table.row_count:
@@ -34,8 +34,8 @@ def print_findings(run: Run) -> None:
 
 def _emerged(rows: list[dict[str, Any]], *, blocks: bool = False) -> Table:
     """Families of some layer, whichever, then of each layer; a task's name stands at its first row."""
-    names = ("task", "block", "layer", "family", "networks", "95 %", "emerged", "untrained", "p")
-    table = _plain(f"What the {'blocks of layers' if blocks else 'layers'} became", names[:1] + names[2 - blocks :])
+    names = ("task", "block" if blocks else "layer", "family", "networks", "95 %", "emerged", "untrained", "p")
+    table = _plain(f"What {'blocks of some layer' if blocks else 'the layers'} became", names)
     before: tuple[str | None, str | None] = (None, None)
     for row in rows:
         now = row["task"], row.get("block")
@@ -46,8 +46,7 @@ def _emerged(rows: list[dict[str, Any]], *, blocks: bool = False) -> Table:
             continue
         table.add_row(
             task,
-            *([block] if blocks else []),
-            "any" if row["layer"] is None else str(row["layer"] + 1),
+            block if blocks else "any" if row["layer"] is None else str(row["layer"] + 1),
             row["family"],
             f"{row['count']} of {row['networks']}",
             f"{row['low']:.2f}-{row['high']:.2f}",

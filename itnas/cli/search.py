@@ -150,7 +150,7 @@ def search(
     if dry_run:
         _estimate(found, settings, means, as_json=as_json)
         return
-    check_data(settings.tasks, address)
+    check_data(settings, address)
     folder = default_folder(found, settings) if run is None else run
     # From the first moment at which others can see the run, they can also stop it.
     with stop_request() as stop, Sweep.create(folder, found, settings) as sweep:

@@ -115,7 +115,7 @@ def train(
         workers=workers,
     )
     check_devices(made, plan, crew.devices, here=None if crew.place is None else 1)
-    probe(made)
+    probe(made, test=test)
     if crew.follows:
         follow_along(made, plan, crew)
         return

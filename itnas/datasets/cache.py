@@ -13,8 +13,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import secrets
 import sys
-import tempfile
 import threading
 import zlib
 from collections.abc import Callable
@@ -75,20 +75,21 @@ class ArrayCache:
             return
         try:
             entry.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=entry.parent, prefix=".")
+            # Not by `tempfile`, whose files nobody else may read.
+            temporary = entry.with_name(f".{secrets.token_hex(8)}")
             try:
-                with os.fdopen(handle, "wb") as file:
+                with temporary.open("xb") as file:
                     file.write(content)
                 os.replace(temporary, entry)
             except BaseException:
-                Path(temporary).unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
             self._give_up(error)
 
     def _has_room(self, size: int) -> bool:
         with self._lock:
-            if self._held is None or self._added > (self.limit - self._held) / 8:
+            if self._held is None or self._added > max(self.limit - self._held, 0.0) / 8:
                 self._held, self._added = _size_of(self.folder), 0
             if self._held + self._added + size > self.limit:
                 return False

@@ -57,8 +57,19 @@ def classes(folder: str | Path) -> list[str]:
 
 
 def missing(folder: str | Path) -> list[str]:
-    """The folders of images that are not there."""
-    return [split for split in SPLITS if _split(Path(folder), split) is None]
+    """The folders of images that are not there, and the labels of those that lie side by side."""
+    root = Path(folder)
+    lacking = [split for split in SPLITS if _split(root, split) is None]
+    place = _split(root, "val")
+    if place is None or any(SYNSET.fullmatch(name) for name in _names(place)):
+        return lacking
+    if not any(name.lower().endswith(ENDINGS) for name in _names(place)):
+        return [*lacking, "the images in val"]
+    if _label_file(root, SOLUTION):
+        return lacking
+    if not _label_file(root, TRUTH):
+        return [*lacking, f"{SOLUTION} (or the development kit with {TRUTH})"]
+    return lacking if _label_file(root, NUMBERED) or _label_file(root, META) else [*lacking, f"{META} (or {NUMBERED})"]
 
 
 def entries(folder: str | Path, split: str) -> list[Entry]:
@@ -202,6 +213,13 @@ def _images(place: Path) -> list[Path]:
     """Files by name, without what systems leave beside them (`._ILSVRC2012_val_00000001.JPEG`)."""
     names = (each.name for each in _inside(place) if each.name.lower().endswith(ENDINGS) and each.is_file())
     return [place / name for name in sorted(names) if not name.startswith(".")]
+
+
+def _names(place: Path) -> list[str]:
+    try:
+        return os.listdir(place)
+    except OSError:
+        return []  # to be told of by who reads it
 
 
 def _inside(place: Path) -> list[os.DirEntry[str]]:

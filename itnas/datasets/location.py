@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from itnas.datasets import glue, imagenet, modelnet, nlvr2, vqa
@@ -80,10 +80,15 @@ def lacking(name: str) -> str | None:
 
 def located(name: str) -> Path:
     """The folder of a set; ValueError where something of it is missing."""
-    said, found = lacking(name), root()
-    if said is not None:
+    return _located(name, root())
+
+
+# Asked for with every sample; what is missing is looked for again.
+@lru_cache(maxsize=64)
+def _located(name: str, found: Path | None) -> Path:
+    said = lacking(name)
+    if said is not None or found is None:
         raise ValueError(f"task {name}: {said}")
-    assert found is not None
     return LOCATIONS[name].folder(found)
 
 

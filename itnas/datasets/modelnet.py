@@ -19,9 +19,9 @@ UNPACKED = "ModelNet40"  # what the archive unpacks to
 
 
 def missing(folder: str | Path) -> list[str]:
-    """The folders of meshes that are not there."""
+    """The folders of meshes that are not there, or that hold none."""
     root = _root(Path(folder))
-    return [f"{name}/{split}" for name in CLASSES for split in SPLITS if not (root / name / split).is_dir()]
+    return [f"{name}/{split}" for name in CLASSES for split in SPLITS if not _meshes(root / name / split)]
 
 
 def entries(folder: str | Path, split: str) -> list[tuple[Path, int]]:

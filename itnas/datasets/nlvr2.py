@@ -48,8 +48,8 @@ def missing(folder: str | Path, splits: Iterable[str] = ("train", "dev", "test1"
     for split in splits:
         if not any(place.is_file() for place in _places(root, split)):
             lacking.append(f"{split}.json")
-        ways = (root / "images" / split, root / split, root / "images")
-        if not any(way.is_dir() for way in ways) and not any(root.glob(f"{split}-*.png")):
+        ways = (root / "images" / split, root / split)
+        if not any(way.is_dir() for way in ways) and not _side_by_side(root, split):
             lacking.append(f"images/{split}")
     return lacking
 
@@ -63,6 +63,12 @@ def records(folder: str | Path, split: str) -> list[Pair]:
     if place is None:
         raise ValueError(f"{places[0]} is missing, and {places[1]}: they are in nlvr2/data of github.com/lil-lab/nlvr")
     return read_records(place)
+
+
+def _side_by_side(root: Path, split: str) -> bool:
+    """Whether images of a split lie with those of others."""
+    ways = ("", "images/", "[0-9]*/", "images/[0-9]*/")
+    return any(next(root.glob(f"{way}{split}-*.png"), None) for way in ways)
 
 
 def _places(root: Path, split: str) -> list[Path]:

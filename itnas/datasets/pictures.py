@@ -56,6 +56,8 @@ def decode(path: Path, shorter: int) -> Picture:
         raise CorruptFileError(path, _reason(error)) from error
     scale = shorter / min(upright.size)
     size = (max(round(upright.width * scale), shorter), max(round(upright.height * scale), shorter))
+    if size[0] * size[1] > MOST_PIXELS:
+        raise CorruptFileError(path, f"{upright.width} x {upright.height} pixels are too long a strip")
     scaled = upright if size == upright.size else upright.resize(size, Image.Resampling.BILINEAR)
     return np.array(scaled)
 
@@ -84,7 +86,9 @@ def _in_rgb(image: Image.Image) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
+    # What the system says is told without the path, which the message begins with.
+    told = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    said = " ".join(told.split()) or type(error).__name__
     return "it is no picture" if said.startswith("cannot identify image file") else said
 
 

@@ -65,7 +65,8 @@ class PooledParts(nn.Module):
 def mean_of_valid(features: Tensor, valid: Tensor | None) -> Tensor:
     """[B, N, C] -> [B, C], padding left out."""
     if valid is None:
-        return features.mean(1)
+        # Of no points at all it is 0.
+        return features.mean(1) if features.shape[1] else features.sum(1)
     kept = valid.unsqueeze(-1).to(features.dtype)
     return (features * kept).sum(1) / kept.sum(1).clamp_min(1)
 

@@ -36,7 +36,7 @@ def run_search(
     labels = [tasks] if isinstance(tasks, str) else list(tasks)
     chosen = SweepSettings.from_dict(settings_of(profile) | settings | {"tasks": labels}, "search")
     means = Means(engine=engine, address=address, slots=slots, hours=hours)
-    check_data(chosen.tasks, address)
+    check_data(chosen, address)
     folder = default_folder(found, chosen) if run is None else Path(run)
     with Sweep.create(folder, found, chosen) as sweep, stop_request() as stop:
         sweep.run(means, stop=stop)

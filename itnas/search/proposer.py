@@ -20,6 +20,7 @@ from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
 from itnas.search.study import Asked, TaskStudy, as_asked
 from itnas.space import Space
+from itnas.space.constraints import Constraints
 from itnas.tasks import find
 
 TRIES = 12  # proposals of known genomes in a row before something else is done
@@ -55,6 +56,7 @@ class _TaskState:
     def __init__(self, space: Space, task: str, settings: SweepSettings) -> None:
         self.study = TaskStudy(space, task, settings.seed, settings.objectives)
         self.shadow = Shadow(settings.pruner, settings.rungs)
+        self.specialists = 0  # that were proposed
         self.proposals = 0  # turns of the sampler and of the random arm
         self.trials = 0  # that take a device
         self.of_genome: dict[str, list[int]] = defaultdict(list)
@@ -91,12 +93,16 @@ class Proposer:
     def propose(self, task: str) -> tuple[list[Event], list[Proposal]]:
         """The next trial of a task, last; before it, proposals that turned out to break the constraints."""
         state = self.tasks[task]
-        if state.trials < len(self.settings.specialists):
-            return self._propose_specialist(task, self.settings.specialists[state.trials])
-        origin = "random" if _random_turn(state.proposals, self.settings.random_share) else "sampler"
-        flat = sampler_kind(self.settings.sampler).flat
         events: list[Event] = []
         proposals: list[Proposal] = []
+        while state.specialists < len(self.settings.specialists):
+            event, proposal = self._propose_specialist(task, self.settings.specialists[state.specialists])
+            events.append(event)
+            proposals.append(proposal)
+            if proposal.infeasible is None:
+                return events, proposals
+        origin = "random" if _random_turn(state.proposals, self.settings.random_share) else "sampler"
+        flat = sampler_kind(self.settings.sampler).flat
         known = infeasible = 0
         while True:
             asked = state.study.ask("random" if origin == "random" else self.settings.sampler, flat=flat)
@@ -125,14 +131,16 @@ class Proposer:
                     "widen them"
                 )
 
-    def _propose_specialist(self, task: str, name: str) -> tuple[list[Event], list[Proposal]]:
+    def _propose_specialist(self, task: str, name: str) -> tuple[Event, Proposal]:
+        """One that cannot be built for the task takes no place among the trials."""
         genome = self.space.baseline(name)
         earlier = self.tasks[task].of_genome[genome.hash]
-        proposal = Proposal(self.next_trial, task, genome, "specialist", name, len(earlier))
+        broken = Constraints().violation(genome, find(task))
+        proposal = Proposal(self.next_trial, task, genome, "specialist", name, len(earlier), broken)
         data = {"origin": "specialist", "name": name, "genome": genome.to_dict()}
-        event = Event("ask", task, proposal.trial, data)
+        event = Event("ask", task, proposal.trial, data | ({"infeasible": True} if broken else {}))
         self._register(proposal, None)
-        return [event], [proposal]
+        return event, proposal
 
     def report(self, trial: int, rung: int, score: float) -> tuple[Event, bool]:
         """Take in a score on the way; whether the trial is to stop there. The random arm and the specialists are
@@ -179,7 +187,9 @@ class Proposer:
             assert event.trial is not None
             # Runs of earlier versions name it only: their specialists had all one size.
             genome = Genome.from_dict(data["genome"]) if "genome" in data else specialist(data["name"])
-            self._register(Proposal(event.trial, event.task, genome, "specialist", data["name"]), None)
+            broken = "infeasible" if data.get("infeasible") else None
+            proposal = Proposal(event.trial, event.task, genome, "specialist", data["name"], infeasible=broken)
+            self._register(proposal, None)
             return
         state.study.restore(as_asked(data))
         if event.trial is None:
@@ -196,12 +206,13 @@ class Proposer:
         state, trial = self.tasks[proposal.task], proposal.trial
         self.next_trial = trial + 1
         self.task_of[trial], self.origins[trial] = proposal.task, proposal.origin
+        state.specialists += proposal.origin == "specialist"
         state.of_genome[proposal.genome.hash].append(trial)
         if proposal.infeasible is not None:
-            assert asked is not None
             self.barred.add(trial)
             self.values[trial] = None
-            state.study.tell(asked, None)
+            if asked is not None:
+                state.study.tell(asked, None)
             return
         state.trials += 1
         state.shadow.add(trial)

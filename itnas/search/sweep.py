@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +134,7 @@ class Sweep:
         work: Work = perform,
     ) -> str:
         """Go on until all is done (`ended`), the time is up (`late`), or somebody asks to stop (`interrupted`)."""
-        check_data(self.settings.tasks, means.address)
+        check_data(self.settings, means.address)
         proposer = Proposer(self.space, self._first_settings())
         for event in self._events():
             proposer.restore(event)
@@ -212,12 +212,14 @@ def check_settings(settings: SweepSettings) -> None:
             )
 
 
-def check_data(tasks: Iterable[str], address: str | None) -> None:
-    """Refuse tasks whose files are not here; where trials run elsewhere, the files may be there alone."""
-    for label in tasks if address is None else ():
-        lacks = find(label).lacks
-        if lacks is not None:
-            raise ValueError(f"task {label}: {lacks}")
+def check_data(settings: SweepSettings, address: str | None) -> None:
+    """Refuse tasks whose files are not here, or damaged; where trials run elsewhere, they may be there alone."""
+    for label in settings.tasks if address is None else ():
+        task = find(label)
+        if task.lacks is not None:
+            raise ValueError(f"task {label}: {task.lacks}")
+        for split in ("train", "validation", *(["test"] if settings.confirm else [])):
+            task.split_size(split)
 
 
 def default_folder(space: Space, settings: SweepSettings) -> Path:

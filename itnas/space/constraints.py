@@ -19,8 +19,7 @@ _MEMORY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
 
 @dataclass(frozen=True)
 class Constraints:
-    """The most that a genome may cost at `length`, or at the task's own length where it has no samples of that one; None:
-    any."""
+    """The most that a genome may cost at `length`, or at the task's own length where it has none of that; None: any."""
 
     parameters: int | None = None
     flops: float | None = None  # of one forward pass, per token

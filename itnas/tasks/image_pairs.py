@@ -18,11 +18,11 @@ from itnas.tasks.wording import BYTES, Ints, Truths, Wording
 
 # Of each kind a statement, and the one that is true where that is false.
 STATEMENTS = (
-    ("just one is empty", "both or none are empty"),
-    ("they show the same thing", "they show different things"),
-    ("both have the same colour", "they differ in colour"),
+    ("just one empty", "both or none empty"),
+    ("the same thing", "different things"),
+    ("the same colour", "different colours"),
 )
-_STATEMENT = 28  # bytes of the longest statement, and some to spare
+_STATEMENT = 20  # bytes of the longest statement, and a few
 
 _WORDS = Wording(form for kind in STATEMENTS for form in kind)
 _SENTENCES = _WORDS.numbers(_WORDS.pieces).reshape(3, 2)
@@ -31,27 +31,26 @@ _SENTENCES = _WORDS.numbers(_WORDS.pieces).reshape(3, 2)
 @register
 @dataclass(frozen=True)
 class ImagePairs(Sketched):
-    """Two pictures of n x n cells and a statement about the shapes of one kind in both, true or false.
+    """Two pictures of n x n cells, each with n of a shape and colour of its own, and a statement, true or false.
 
-    Either both pictures show one such shape, and the statement says whether their colours agree; or each picture shows
-    one or none, and the statement says whether just one does. Every statement is met as often as its opposite, and
-    pictures are drawn such that one tells nothing of the other, but for whether the statement or its opposite is true.
-    So any two of the three parts tell nothing. Each picture holds one more shape, of another kind. The last 36 points
-    are the statement; the others are the pictures, one a cell.
+    "just one empty" is about pictures of which one in two shows nothing, "the same thing" about such that agree both in
+    shape and in colour or in neither, "the same colour" about any. Each statement is met as often as its opposite, and
+    whether the pictures agree says nothing of either of them: so any two of the three parts tell nothing. Nothing short
+    of all three does, which is why networks stay at chance for a while. The last 20 points are the statement; the
+    others are the pictures, one a cell.
     """
 
     name = "image-pairs"
     summary = "Two pictures and a statement in bytes go in, whether it is true of them comes out."
     expects = (
-        "Within each part, convolution puts shapes and words together; across the pictures and the statement, attention: "
-        "the statement names the shape that is looked up in both."
+        "Attention across the parts: one picture's shape is compared with the other's, wherever they are, in what the "
+        "statement names; a statement's few words need no more than to be told apart."
     )
     readout = "pooled"
     position_dim = 3
 
     length: int = 2 * 2 * 2 + _STATEMENT
-    steps: int = 3000
-    batch_size: int = 64
+    steps: int = 1500
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -90,14 +89,15 @@ class ImagePairs(Sketched):
             )
 
     def sketch(self, rng: np.random.Generator, size: int, length: int) -> Sketch:
-        cells = cells_across(length - _STATEMENT) ** 2
+        side = cells_across(length - _STATEMENT)
         kind, form, fact = (rng.integers(count, size=size) for count in (len(STATEMENTS), 2, 2))
         # Of things and colours the fact is that they are the same, of emptiness that it differs.
-        colours = _two(rng, len(COLOURS), np.where(kind == 0, rng.integers(2, size=size), fact) == 1)
-        shapes = _two(rng, len(SHAPES), np.where(kind == 1, fact, rng.integers(2, size=size)) == 1)
+        luck, other = rng.integers(2, size=(2, size))
+        colours = _two(rng, len(COLOURS), np.where(kind == 0, luck, fact) == 1)
+        shapes = _two(rng, len(SHAPES), np.where(kind == 1, fact, other) == 1)
         bare = _two(rng, 2, fact == 0) * (kind == 0)[:, None]
-        board = np.full((size, 2, cells), EMPTY)
-        board[..., 0] = np.where(bare == 1, EMPTY, item(shapes, colours))
+        board = np.full((size, 2, side * side), EMPTY)
+        board[..., :side] = np.where(bare == 1, EMPTY, item(shapes, colours))[..., None]
         return {
             "boards": rng.permuted(board, axis=2),
             "statement": _SENTENCES[kind, form],

@@ -25,7 +25,9 @@ TIMES = ("in may", "in june", "on monday", "at noon", "at ten", "by night")
 _SLOT = 32  # bytes that an opinion or a remark takes at most, with what ties it to the next
 
 _SUBJECTS = tuple(f"the {thing} is " for thing in THINGS)
-_WORDS = Wording((*_SUBJECTS, *NEGATIONS, *DEGREES, *ADJECTIVES[0], *ADJECTIVES[1], *CONTRASTS, *DEEDS, *TIMES, ". ", "."))
+_WORDS = Wording(
+    (*_SUBJECTS, *NEGATIONS, *DEGREES, *ADJECTIVES[0], *ADJECTIVES[1], *CONTRASTS, *DEEDS, *TIMES, ". ", ".")
+)
 _ADJECTIVES = np.stack([_WORDS.numbers(words) for words in ADJECTIVES])
 
 

@@ -16,11 +16,11 @@ from itnas.tasks.pictures import CHANNELS, COLOURS, EMPTY, SHAPES, item, paint
 from itnas.tasks.sketched import Sketch, Sketched
 from itnas.tasks.wording import BYTES, NOTHING, Ints, Wording
 
-SIDES = ("right of", "left of", "below", "above")
+SIDES = ("right of", "left of")
 ANSWERS = ("none", "one", "two", *COLOURS, *SHAPES)
-_QUESTION = 36  # bytes of the longest question
+_QUESTION = 28  # bytes of the longest question
 
-_WORDS = Wording(("how many ", "what colour is the ", "what is just ", " the ", "?", *COLOURS, *SHAPES, *SIDES))
+_WORDS = Wording(("how many ", "what colour is the ", "what is ", " the ", "?", *COLOURS, *SHAPES, *SIDES))
 _COLOUR_WORDS, _SHAPE_WORDS, _SIDE_WORDS = (_WORDS.numbers(words) for words in (COLOURS, SHAPES, SIDES))
 
 
@@ -29,11 +29,11 @@ _COLOUR_WORDS, _SHAPE_WORDS, _SIDE_WORDS = (_WORDS.numbers(words) for words in (
 class ShapeQuestions(Sketched):
     """A circle, a square and a cross, two of one colour and one of another, in n x n cells; and a question in bytes.
 
-    "how many red?", "what colour is the circle?" and "what is just left of the circle?" are equally likely. Whatever
-    the question, its answers are: the picture is drawn first, without regard to it, and colours, shapes and sides are
-    all alike. So the best guess from the question alone is right in (1/3 + 1/3 + 1/2) / 3 = 7/18, which counts as
-    chance, and from the picture alone in less. The last 36 points are the question; the others are the picture, one a
-    cell. Larger pictures are emptier.
+    Two of the shapes are neighbours in one row, the third is in another row. "how many red?", "what colour is the
+    circle?" and "what is left of the circle?" are equally likely, and so are the answers to any one question, since
+    pictures are drawn without regard to it and colours, shapes and sides are all alike. So the best guess from the
+    question alone is right in (1/3 + 1/3 + 1/2) / 3 = 7/18, which counts as chance, and from the picture alone in 2/9.
+    The last 28 points are the question; the others are the picture, one a cell. Larger pictures are emptier.
     """
 
     name = "shape-questions"
@@ -45,7 +45,7 @@ class ShapeQuestions(Sketched):
     readout = "pooled"
     position_dim = 3
 
-    length: int = 4 * 4 + _QUESTION
+    length: int = 3 * 3 + _QUESTION
     steps: int = 2000
 
     @property
@@ -135,23 +135,17 @@ def _colour_question(shapes: Ints, colours: Ints, which: Ints) -> tuple[Ints, In
 
 
 def _places(rng: np.random.Generator, size: int, side: int) -> Ints:
-    """Three different cells of each board, [B, 3]: the first two neighbours, the third anywhere."""
-    first = rng.integers([side, side - 1], size=(size, 2))  # along an edge, and across the gap to its neighbour
-    upright, back = rng.integers(2, size=(2, size, 1))
-    step = np.where(upright == 1, side, 1)
-    corner = np.where(upright == 1, first[:, 1:] * side + first[:, :1], first[:, :1] * side + first[:, 1:])
-    pair = corner + step * np.concatenate([back, 1 - back], 1)
-    third = rng.integers(side * side - 2, size=(size, 1))
-    for taken in (pair.min(1, keepdims=True), pair.max(1, keepdims=True)):
-        third = third + (third >= taken)
-    return np.concatenate([pair, third], 1)
+    """Three cells of each board, [B, 3]: the first two neighbours in a row, the third in another row."""
+    row, column, turned = rng.integers(side, size=size), rng.integers(side - 1, size=size), rng.integers(2, size=size)
+    left = row * side + column
+    below = (row + rng.integers(1, side, size=size)) % side
+    return np.stack([left + turned, left + 1 - turned, below * side + rng.integers(side, size=size)], 1)
 
 
 def _side_question(shapes: Ints, places: Ints) -> tuple[Ints, Ints]:
     """What the second object has beside it: the first."""
-    step = places[:, 0] - places[:, 1]
-    side = _SIDE_WORDS[np.where(np.abs(step) == 1, 0, 2) + (step < 0)]
-    return _pieces("what is just ", side, " the ", _SHAPE_WORDS[shapes[:, 1]], "?"), _answers(*SHAPES)[shapes[:, 0]]
+    side = _SIDE_WORDS[(places[:, 0] < places[:, 1]).astype(np.int64)]
+    return _pieces("what is ", side, " the ", _SHAPE_WORDS[shapes[:, 1]], "?"), _answers(*SHAPES)[shapes[:, 0]]
 
 
 def _pieces(*pieces: str | Ints) -> Ints:

@@ -98,11 +98,14 @@ def recipe(
     )
 
 
-def probe(recipe: Recipe) -> None:
-    """Refuse, by ValueError, what cannot be trained: one small step of one seed, before anything is kept."""
+def probe(recipe: Recipe, *, test: bool = False) -> None:
+    """Refuse, by ValueError, what cannot be trained: one small step of one seed, before anything is kept. `test`: also
+    what could not be tested in the end, as a test split whose files are damaged."""
     population = Population(recipe.genome, recipe.task, recipe.seeds[:1], batch_size=2, plan=_fitted(Plan(), recipe, 1))
     population.gradient(population.batch(0))
     recipe.task.batch("validation", size=2)
+    if test:
+        recipe.task.split_size("test")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from itnas import IntegralTransform, MLPKernel, Sequence, Union, explain
+from itnas.behaviour.budget import Curve
+from itnas.behaviour.evidence import Evidence
+from itnas.behaviour.fidelity import Span
 from itnas.behaviour.places import places_of
 from itnas.behaviour.subjects import BlockSubject, IntegralSubject, blocks_of
+from itnas.behaviour.thresholds import Thresholds
+from itnas.behaviour.verdict import Trends
 from itnas.models import build_network
 from itnas.models.specialists import specialist
 from itnas.operator import Grid
+from itnas.operator.normaliser import NORMALISERS
 from itnas.tasks import Batch, find
 
 DIM = 8
@@ -109,6 +115,42 @@ class TestPlanted:
         told = {block.block: block.family for block in verdict.blocks}
         assert told == {"first": "none", "second": "none", "first -> second": "dense", "second -> first": "dense"}
 
+    def test_blocks_that_share_a_denominator(self) -> None:
+        """What a row says of one part does not make its shift along the other look at contents."""
+        shift = [(feature, at, 8 * out, on) for feature, at, out, on in hat(1.0, lambda pair: pair == 0)]
+        look_up = [(feature, at, 40 * out, on) for feature, at, out, on in looked_up(from_second)]
+        layer = gated(lambda _: 0.0, [*shift, *look_up])
+        layer.normaliser = NORMALISERS["softmax"]
+        (verdict,) = explain(layer, sample, lengths=[sum(SIZES)], copies=0).layers
+        told = {block.block: block for block in verdict.blocks}
+        assert (told["first"].family, told["first"].offsets) == ("convolution", (1,))
+        assert (told["first -> second"].family, told["second -> first"].family) == ("dense", "attention")
+
+    @pytest.mark.parametrize("normaliser", ["none", "softmax"])
+    def test_what_is_handed_over_by_samples_of_different_lengths(self, normaliser: str) -> None:
+        """How many points there are is no content."""
+
+        def padded(n: int, generator: torch.Generator) -> Batch:
+            batch = sample(n, generator)
+            lengths = torch.randint(3, SIZES[1] + 1, (len(batch), 1), generator=generator)
+            text = Sequence(valid=torch.arange(SIZES[1]) < lengths)
+            return Batch(batch.inputs, batch.targets, domain=Union([Sequence(), text], SIZES, ["first", "second"]))
+
+        layer = gated(lambda _: 0.0, [("constant", 1.0, 0.1, across)])
+        layer.normaliser = NORMALISERS[normaliser]
+        (verdict,) = explain(layer, padded, lengths=[sum(SIZES)], copies=0).layers
+        told = {block.block: block.family for block in verdict.blocks}
+        assert told["first -> second"] == told["second -> first"] == "dense"
+
+    def test_a_part_without_points_has_no_blocks(self) -> None:
+        def alone(n: int, generator: torch.Generator) -> Batch:
+            inputs = torch.randn(96, n, DIM, generator=generator)
+            return Batch(inputs, inputs.new_zeros(96), domain=Union([Sequence(), Sequence()], [n, 0]))
+
+        layer = gated(lambda _: 0.0, hat(1.0, within))
+        (verdict,) = explain(layer, alone, lengths=[20], copies=0).layers
+        assert [(block.block, block.family) for block in verdict.blocks] == [("0", "convolution")]
+
     def test_rows_and_sentences(self) -> None:
         layer = gated(lambda _: 0.0, [*hat(1.0, within), *looked_up(across)])
         found = explain(layer, sample, lengths=[sum(SIZES)], copies=0)
@@ -133,6 +175,29 @@ def test_a_block_without_replacement_leaves_the_layer_as_it_is() -> None:
         torch.testing.assert_close(view.output(0 * view.kernel), own.silence(u, where))
         raw = own.raw(own.given, own.part, torch.arange(view.kernel.shape[-1]))
         torch.testing.assert_close(own.normalised(raw, own.given, own.part), view.kernel)
+
+
+@pytest.mark.parametrize(("own", "trend"), [((8, 8, 8), "undecided"), ((8, 16, 32), "grows")])
+def test_a_block_grows_over_points_of_its_own(own: tuple[int, ...], trend: str) -> None:
+    """Where a part has as many points in all samples, nobody knows how its state would grow."""
+    span, needs = Span(1.0, 0.0, 0.0, 0.0), (2, 2, 2) if trend == "undecided" else (2, 4, 8)
+    by_length = {
+        total: Evidence(length, span, 1.0, True, False, 1, {"recurrence": Curve(needed=need)})
+        for total, length, need in zip((40, 48, 64), own, needs, strict=True)
+    }
+    found = Trends(by_length).state
+    assert found is not None
+    assert found.trend(Thresholds()) == trend
+
+
+def test_padding_has_no_place_to_move_to() -> None:
+    torch.manual_seed(0)
+    layer = IntegralTransform(DIM, kernel=MLPKernel(features=("position",), modalities=2, position_dim=1))
+    valid = torch.arange(SIZES[1]) < torch.tensor([[4], [12]])
+    where, u = Union([Sequence(), Sequence(valid=valid)], SIZES), torch.randn(2, sum(SIZES), DIM)
+    own = BlockSubject(IntegralSubject(layer), u, where, blocks_of(where)[2])
+    raw = own.raw(own.given, own.part, torch.arange(SIZES[0]))
+    assert torch.equal(raw.isnan(), ~valid[:, None, :, None].expand_as(raw))
 
 
 def test_points_change_places_within_their_part_alone() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from itnas.datasets import cache as cache_module
 from itnas.datasets.cache import ArrayCache, NoCache, passed_on, the_cache
 
 
@@ -152,3 +153,26 @@ def test_other_processes_are_told_absolute_paths(tmp_path: Path, monkeypatch: py
     monkeypatch.delenv("ITNAS_CACHE_GB", raising=False)
     assert passed_on() == {"ITNAS_DATA": str(tmp_path / "sets"), "ITNAS_CACHE": "none"}
     assert os.environ["ITNAS_DATA"] == str(tmp_path / "sets")
+
+
+def test_one_that_holds_too_much_is_looked_through_once(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after its limit was lowered: it may hold a hundred thousand files."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "others").write_bytes(b"\0" * 9000)
+    looks: list[Path] = []
+    monkeypatch.setattr(cache_module, "_size_of", lambda folder: looks.append(folder) or 9000.0)
+    cache = ArrayCache(tmp_path / "cache", 4500)
+    for number in range(5):
+        cache.get(source, f"kind {number}", Made())
+    assert len(looks) == 1
+    assert [path.name for path in entries(cache)] == ["others"]
+
+
+def test_entries_may_be_read_by_whom_other_files_may(tmp_path: Path, source: Path) -> None:
+    cache = ArrayCache(tmp_path / "cache", 1e6)
+    cache.get(source, "small", Made())
+    (entry,) = entries(cache)
+    assert entry.stat().st_mode == source.stat().st_mode
+    assert [path for path in cache.folder.rglob("*") if path.is_file()] == [entry]

@@ -84,3 +84,18 @@ def test_boxes_are_parts_of_the_picture() -> None:
     assert np.array_equal(cut(ramp, Box(0, 10, 4, 4), 4), ramp[10:14, :4])
     assert (whole(ramp).width, whole(ramp).height) == (300, 256)
     assert [working_side(size) for size in (32, 224, 225, 448)] == [256, 256, 258, 512]
+
+
+def test_a_strip_that_would_fill_the_memory_is_corrupt(tmp_path: Path) -> None:
+    """A pixel high and 60,000 wide: at 256 pixels of height it would take 12 gigabytes."""
+    path = tmp_path / "strip.png"
+    Image.new("RGB", (60_000, 1)).save(path)
+    with pytest.raises(CorruptFileError, match="60000 x 1 pixels are too long a strip"):
+        decode(path, 256)
+
+
+def test_what_the_system_says_comes_without_the_path_again(tmp_path: Path) -> None:
+    path = tmp_path / "gone.png"
+    with pytest.raises(CorruptFileError) as raised:
+        decode(path, 256)
+    assert str(raised.value) == f"{path} is corrupt: No such file or directory"

@@ -101,6 +101,12 @@ class TestReadout:
         text = torch.stack([features[0, 10:12].mean(0), features[1, 10:].mean(0)])
         torch.testing.assert_close(readout(features, domain), readout.map(torch.cat([*means, text], -1)))
 
+    def test_a_part_without_points_says_nothing(self) -> None:
+        domain, features = Union([Grid((2, 2)), Sequence()], [4, 0]), torch.randn(2, 4, WIDTH)
+        readout = PooledParts(WIDTH, 3, 2, compares=False)
+        means = torch.cat([features.mean(1), torch.zeros(2, WIDTH)], -1)
+        torch.testing.assert_close(readout(features, domain), readout.map(means))
+
     def test_pairs_are_compared(self) -> None:
         _, domain = paired()
         features = torch.randn(3, 9, WIDTH)

@@ -14,6 +14,7 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from itnas import Grid, Union
 from itnas.operator.plans.fused_arguments import FusedArguments
 
 ACTIVATIONS = {
@@ -66,6 +68,7 @@ class Case:
     product_width: int = 4
     axes: int = 2
     grid: tuple[int, ...] = ()  # of the table; a sequence unless given
+    parts: tuple[tuple[int, ...], ...] = ()  # of the table, grids in a union: rows and columns have different codes
     shared: bool = False  # one sample's row, col, query, key, positions and shift for all, and one head's shift
     masked: str = ""  # "some": a few points are visible to nobody; "all": none is, in the first sample
     shift: bool = True
@@ -120,6 +123,8 @@ CASES = [
     Case(link="sigmoid", masked="all", heads=1, features=("clock",)),
     Case(grid=(3, 4), points=12, batch=1, causal=True),
     Case(grid=(2, 2, 5), points=20, heads=1, link="identity", activation="relu"),
+    Case(parts=((3, 4), (5,)), points=17, heads=1, activation="relu"),
+    Case(parts=((2,), (0,), (2, 3), (9,)), points=17, batch=1, link="identity", features=("table",), dtype="float32"),
     Case(features=("offset", "distance", "clock"), far=1e7, heads=1, dtype="float32"),
     Case(features=("product",), products=3, product_width=20, width=40, hidden=3, batch=1, dtype="float32"),
     Case(features=("table",), points=40, heads=1, hidden=2, shared=True, link="sigmoid"),
@@ -138,6 +143,20 @@ COMPILED = [
 ]
 
 
+def codes(case: Case) -> tuple[Tensor, Tensor, int, int]:
+    """Of rows and of columns, how many entries the table has, and its centre."""
+    if case.parts:
+        domain = Union([Grid(shape) for shape in case.parts], [prod(shape) for shape in case.parts])
+        modalities = domain.geometry(1, case.points, torch.device("cpu")).modalities
+        assert modalities is not None
+        return *modalities.codes(torch.device("cpu")), modalities.size, modalities.centre
+    shape, code = case.grid or (case.points,), torch.zeros((), dtype=torch.long)
+    for extent in shape:
+        code = code.unsqueeze(-1) * (2 * extent - 1) + torch.arange(extent)
+    entries = prod(max(2 * extent - 1, 1) for extent in shape)
+    return code.flatten(), code.flatten(), entries, entries // 2
+
+
 def draw(case: Case, device: str = "cpu") -> FusedArguments:
     """Arguments of a case, of moderate size: k stays where the links still have slope."""
     torch.manual_seed(0)
@@ -145,7 +164,6 @@ def draw(case: Case, device: str = "cpu") -> FusedArguments:
     batch, heads, points = case.batch, case.heads, case.points
     samples = 1 if case.shared else batch
     features, hidden = case.features, case.hidden
-    shape = case.grid or (points,)
 
     def normal(*size: int, of: torch.dtype = dtype, scale: float = 0.7) -> Tensor:
         return (torch.randn(*size, dtype=torch.float64) * scale).to(of).to(device)
@@ -153,10 +171,7 @@ def draw(case: Case, device: str = "cpu") -> FusedArguments:
     def maybe(feature: str, *size: int) -> Tensor | None:
         return normal(*size) if feature in features else None
 
-    code = torch.zeros((), dtype=torch.long)
-    for extent in shape:
-        code = code.unsqueeze(-1) * (2 * extent - 1) + torch.arange(extent)
-    entries = torch.tensor([2 * extent - 1 for extent in shape]).clamp_min(1).prod().item()
+    rows, cols, entries, centre = codes(case)
     shift = normal(samples, 1 if case.shared else heads, points)
     if case.masked == "some":
         shift[:, :, :3] = -torch.inf
@@ -184,9 +199,9 @@ def draw(case: Case, device: str = "cpu") -> FusedArguments:
         out=normal(1, heads, hidden, scale=hidden**-0.5),
         out_bias=normal(1, heads),
         shift=shift if case.shift or case.masked else None,
-        row_code=code.flatten().to(device) if "table" in features else None,
-        col_code=code.flatten().to(device) if "table" in features else None,
-        centre=int(entries) // 2,
+        row_code=rows.to(device) if "table" in features else None,
+        col_code=cols.to(device) if "table" in features else None,
+        centre=centre,
         activation=case.activation,
         link=case.link,
         causal=case.causal,

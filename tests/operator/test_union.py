@@ -1,6 +1,7 @@
 """Unions: several kinds of points as one domain, against the same numbers worked out pair by pair."""
 
 import itertools
+from math import prod
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from itnas import (
 )
 from itnas.operator import Domain
 from itnas.operator.plans import PLANS
+from itnas.operator.plans.base import distances
 from itnas.operator.symmetry import symmetries
 from tests.operator.cases import assert_plan_agrees, positive_sums
 
@@ -242,6 +244,7 @@ class TestRefused:
             ([], [], None, "one size and one name per part"),
             ([Sequence()], [1, 2], None, "one size and one name per part"),
             ([Sequence(), Sequence()], [1, 2], ["a", "a"], "names that differ"),
+            ([Sequence(), Sequence()], [12, -2], None, "must not be negative, got 12, -2"),
         ],
     )
     def test_parts_that_do_not_fit(
@@ -278,6 +281,27 @@ def test_a_window_cuts_within_parts_and_lets_see_across() -> None:
     assert bool(seen[12:, :12].all())
     assert not bool(seen[0, 11])
     assert torch.equal(seen[12:, 12:], torch.eye(5, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (7,)])
+def test_a_window_means_in_a_part_what_it_means_on_the_part_alone(shape: tuple[int, ...]) -> None:
+    """Steps of 1/3 do not add up to 1 in floating point."""
+    count = prod(shape)
+    part = Grid(shape, 1 / 3)
+    union = Union([Sequence(), part, Set()], [2, count, 3]).geometry(1, count + 5, CPU)
+    alone = distances(part.geometry(1, count, CPU))
+    inside = slice(2, 2 + count)
+    assert torch.equal(distances(union)[:, inside, inside], alone)
+    some = torch.tensor([0, 2, 4, count + 1, count + 4])
+    assert torch.equal(distances(union, some), distances(union)[:, some])
+
+
+def test_parts_without_places_ask_for_no_axes() -> None:
+    kernel, domain = MLPKernel(features=("content",), position_dim=1), Union([Set(), Set()], [2, 3])
+    with pytest.raises(ValueError, match="Union has 0: pass position_dim=None"):
+        IntegralTransform(DIM, kernel=kernel)(points(length=5).float(), domain)
+    kernel = MLPKernel(features=("content", "modality"), modalities=2)
+    assert IntegralTransform(DIM, kernel=kernel, modalities=2)(points(length=5).float(), domain).shape == (2, 5, DIM)
 
 
 def test_sampled_quadratures_estimate_the_whole() -> None:

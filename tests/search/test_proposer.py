@@ -5,6 +5,7 @@ import pytest
 
 from itnas.search.proposer import TRIES, Event, Proposer
 from itnas.search.samplers import SAMPLERS, sampler_kind
+from itnas.search.settings import SweepSettings
 from itnas.space import Space
 from tests.search.toy import RUNGS, Simulated, toy_settings, toy_space, value
 
@@ -183,3 +184,26 @@ def test_samplers_learn() -> None:
 def test_an_unknown_sampler_is_refused_with_a_hint() -> None:
     with pytest.raises(ValueError, match="did you mean 'evolution'"):
         sampler_kind("evolutoin")
+
+
+def test_specialists_that_a_task_refuses_take_no_place() -> None:
+    settings = SweepSettings(tasks=("shape-questions",), trials=3)
+    proposer, log = Proposer(Space.load("modalities"), settings), []
+    found = []
+    while proposer.wanting():
+        events, proposals = proposer.propose("shape-questions")
+        log += events
+        found += proposals
+        log.append(proposer.tell(proposals[-1].trial, (0.5,)))
+    refused = [each for each in found if each.infeasible is not None and each.origin == "specialist"]
+    assert [each.name for each in refused] == ["convnet", "gru", "lstm", "selective-ssm", "gated-conv-attention"]
+    assert all("cannot be built for shape-questions" in str(each.infeasible) for each in refused)
+    taken = [each for each in found if each.infeasible is None]
+    assert [each.origin for each in taken] == ["specialist", "random", "sampler"]
+    assert taken[0].name == "transformer"
+
+    again = Proposer(Space.load("modalities"), settings)
+    for event in log[:-1]:
+        again.restore(event)
+    assert again.next_trial == proposer.next_trial
+    assert not again.wanting()

@@ -11,7 +11,7 @@ import itnas
 from itnas import genes
 from itnas.genome import Genome
 from itnas.tasks import find
-from itnas.training import Budget, Population, Training, TrainingFolder, recipe
+from itnas.training import Budget, Population, Training, TrainingFolder, probe, recipe
 
 TASK = "parity/length=8,batch_size=4"
 
@@ -172,3 +172,17 @@ def test_the_same_seed_gives_the_same_and_another_another() -> None:
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_test_split_that_cannot_be_read_is_found_out_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(_task: object, split: str) -> int | None:
+        if split == "test":
+            raise ValueError("dev.tsv is damaged")
+        return None
+
+    task = find("digits")
+    made = recipe(Genome(width=8), task, replicas=1)
+    monkeypatch.setattr(type(task), "split_size", damaged)
+    probe(made)
+    with pytest.raises(ValueError, match=r"dev\.tsv is damaged"):
+        probe(made, test=True)

@@ -25,7 +25,11 @@ class Dense(Replacement):
         super().__init__(reference)
         view = reference.view
         self.maps: Tensor | None = None
-        if view.content_basis is None:
+        self.raw: Tensor | None = None
+        if view.content_basis is None and reference.uneven:
+            # How many points there are changes what each one gets: common to samples is the kernel before all that.
+            self.raw = reference.own.nanmean(0, keepdim=True).nan_to_num(0.0)
+        elif view.content_basis is None:
             self.matrix = view.kernel.mean(0, keepdim=True)
         else:
             assert view.contrast is not None
@@ -41,6 +45,8 @@ class Dense(Replacement):
             self.maps = split.flatten(2)
 
     def kernel(self, scene: Scene, budget: int) -> Tensor:
+        if self.raw is not None:
+            return scene.normalised(self.raw.expand(len(scene.inputs), -1, -1, -1))
         if self.maps is None:
             return self.matrix.expand(scene.kernel.shape[0], -1, -1, -1)
         found = torch.einsum("bjp,jpk->bjk", scene.basis, self.maps)

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from itnas.behaviour.places import Places
+from itnas.models.mixers.base import geometry_of
 from itnas.operator.domain import Domain
 
 
@@ -105,6 +106,11 @@ class KernelSubject(Subject):
     causal: bool = False  # whether points see only those before them
     placeless: bool = False  # whether places have no part in the kernel, so that moving points changes nothing
     link: Literal["identity", "exp"] = "identity"  # what is applied to the raw kernel before it is normalised
+
+    def uneven(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> bool:
+        """Whether samples differ in which of their points are padding."""
+        valid = geometry_of(u, domain).valid
+        return valid is not None and len(valid) > 1
 
     @abc.abstractmethod
     def raw(

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from itnas.behaviour.places import Places
 from itnas.behaviour.subjects.base import KernelSubject, View, repeated
+from itnas.models.mixers.base import geometry_of
 from itnas.operator.domain import Domain, Union
+from itnas.operator.normaliser import reciprocal
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,10 @@ class Block:
 
 
 def blocks_of(domain: Union) -> tuple[Block, ...]:
-    """All of a union's, those within parts first."""
-    names = domain.names
-    within = [Block(number, number, name) for number, name in enumerate(names)]
-    across = [
-        Block(of, to, f"{names[of]} -> {names[to]}") for of in range(len(names)) for to in range(len(names)) if of != to
-    ]
+    """All of a union's that have points, those within parts first."""
+    names, some = domain.names, [number for number, size in enumerate(domain.sizes) if size]
+    within = [Block(number, number, names[number]) for number in some]
+    across = [Block(of, to, f"{names[of]} -> {names[to]}") for of in some for to in some if of != to]
     return (*within, *across)
 
 
@@ -42,6 +42,9 @@ class BlockSubject(KernelSubject):
 
     What it is given is the block's columns' part; where rows are another part, that one stays. Its outputs are those
     of the whole layer, at all points.
+
+    Under softmax the blocks of a row share a denominator. How much of a row is this block's then says as much of the
+    others, and stays as it is; the block's kernel is what it makes of that share: its rows add up to 1.
     """
 
     def __init__(self, layer: KernelSubject, u: Float[Tensor, "batch points dim"], domain: Union, block: Block) -> None:
@@ -64,7 +67,7 @@ class BlockSubject(KernelSubject):
 
     def view(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> View:
         whole, there = self._whole(u)
-        seen = Seen(self.layer.view(whole, there), self.to, self.of)
+        seen = Seen(self.layer.view(whole, there), self.to, self.of, shares=self.link == "exp")
         return View(
             find=lambda: seen.kernel,
             values=seen.view.values[:, :, self.of],
@@ -84,13 +87,24 @@ class BlockSubject(KernelSubject):
     def raw(self, u: Tensor, domain: Domain | None, order: Int[Tensor, " points"]) -> Tensor:
         whole, there = self._whole(u)
         moved = self._order(whole.shape[1], order)
-        return self.layer.raw(whole, there, moved)[:, :, self.to, self.of]
+        found = self.layer.raw(whole, there, moved)[:, :, self.to, self.of]
+        valid = geometry_of(whole, there).valid
+        if valid is None:
+            return found
+        # Padding is nowhere.
+        rows, cols = valid[:, moved][:, self.to], valid[:, moved][:, self.of]
+        return found.masked_fill(~(rows.unsqueeze(2) & cols.unsqueeze(1)).unsqueeze(1), torch.nan)
+
+    def uneven(self, u: Tensor, domain: Domain | None) -> bool:
+        """Of all parts: how much each one gets may hang on how many points the others have."""
+        return self.layer.uneven(self.u, self.domain)
 
     def normalised(self, raw: Tensor, u: Tensor, domain: Domain | None) -> Tensor:
         whole, there = self._whole(u)
         own = self.layer.raw(whole, there, torch.arange(whole.shape[1])).clone()
         own[:, :, self.to, self.of] = raw
-        return self.layer.normalised(own, whole, there)[:, :, self.to, self.of]
+        found = self.layer.normalised(own, whole, there)[:, :, self.to, self.of]
+        return found * reciprocal(found.sum(-1, keepdim=True)) if self.link == "exp" else found
 
     def _whole(self, u: Tensor) -> tuple[Tensor, Domain | None]:
         """All parts' inputs, the columns' being `u`; a batch that is given several times over has its others so too."""
@@ -123,10 +137,21 @@ class Seen:
     view: View
     rows: slice
     cols: slice
+    shares: bool  # whether it has a denominator in common with the other blocks
+
+    @cached_property
+    def kernel(self) -> Float[Tensor, "batch heads rows columns"]:
+        found = self._block
+        return found * reciprocal(self.share) if self.shares else found
 
     @property
-    def kernel(self) -> Float[Tensor, "batch heads rows columns"]:
+    def _block(self) -> Float[Tensor, "batch heads rows columns"]:
         return self.view.kernel[:, :, self.rows, self.cols]
+
+    @cached_property
+    def share(self) -> Float[Tensor, "batch heads rows 1"]:
+        """How much of each row is this block's."""
+        return self._block.sum(-1, keepdim=True)
 
     @cached_property
     def rest(self) -> Float[Tensor, "batch heads points width"]:
@@ -137,5 +162,5 @@ class Seen:
 
     def finish(self, mixed: Float[Tensor, "batch heads rows width"]) -> Float[Tensor, "batch points out"]:
         total = self.rest.clone()
-        total[:, :, self.rows] += mixed
+        total[:, :, self.rows] += mixed * self.share if self.shares else mixed
         return self.view.finish(total)

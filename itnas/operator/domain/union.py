@@ -29,6 +29,8 @@ class Union(Domain):
                 f"a Union needs one size and one name per part, got {len(self.parts)} parts, {len(self.sizes)} sizes "
                 f"and {len(self.names)} names"
             )
+        if min(self.sizes) < 0:
+            raise ValueError(f"the sizes of a Union must not be negative, got {', '.join(map(str, self.sizes))}")
         if len(set(self.names)) < len(self.names):
             raise ValueError(f"the parts of a Union need names that differ, got {', '.join(self.names)}")
 

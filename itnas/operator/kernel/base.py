@@ -80,7 +80,7 @@ class Axes:
             limit = "at most 3" if self.position_dim is None else str(self.position_dim)
             raise ValueError(
                 f"the kernel is made for {limit} axes, but {geometry.name} has {geometry.axes}: "
-                f"pass position_dim={geometry.axes} to the kernel"
+                f"pass position_dim={geometry.axes or None} to the kernel"
             )
 
 

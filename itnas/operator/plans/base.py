@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from itnas.operator.domain import Geometry, Modalities
+from itnas.operator.domain import Geometry, Lattice, Modalities
 from itnas.operator.kernel import Form, Kernel
 from itnas.operator.normaliser import Normaliser
 from itnas.operator.quadrature import Quadrature, Window
@@ -114,12 +114,8 @@ def distances(geometry: Geometry, rows: Tensor | None = None) -> Tensor:
     """
     assert geometry.positions is not None
     if geometry.lattice is not None:
-        # From whole steps: differences of positions round differently from place to place.
-        device = geometry.positions.device
-        lengths = torch.amax(geometry.lattice.offsets(device).abs(), -1)
-        code = geometry.lattice.code(device)
-        start = code if rows is None else code[rows]
-        return lengths[start.unsqueeze(1) - code + geometry.lattice.centre].unsqueeze(0)
+        code = geometry.lattice.code(geometry.positions.device)
+        return _in_steps(geometry.lattice, code if rows is None else code[rows], code).unsqueeze(0)
     if geometry.modalities is not None:
         return _within_parts(geometry, geometry.modalities, rows)
     start = geometry.positions if rows is None else geometry.positions[:, rows]
@@ -138,7 +134,23 @@ def _within_parts(geometry: Geometry, modalities: Modalities, rows: Tensor | Non
     alike = (tags if rows is None else tags[rows]).unsqueeze(1) == tags
     regular = torch.tensor(modalities.boxed, device=tags.device)
     along, straight = delta.amax(-1), torch.linalg.vector_norm(delta, dim=-1)
-    return torch.where(regular[tags], along, straight) * alike
+    found = torch.where(regular[tags], along, straight) * alike
+    chosen = torch.arange(geometry.length, device=tags.device) if rows is None else rows
+    for lattice, part in zip(modalities.lattices, modalities.slices, strict=True):
+        if lattice is None or part.start == part.stop:
+            continue
+        code = lattice.code(tags.device)
+        inside = (chosen >= part.start) & (chosen < part.stop)
+        start = code[(chosen - part.start).clamp(0, part.stop - part.start - 1)]
+        steps = torch.where(inside.unsqueeze(1), _in_steps(lattice, start, code), 0.0)
+        found[:, :, part] = torch.where(inside.unsqueeze(1), steps, found[:, :, part])
+    return found
+
+
+def _in_steps(lattice: Lattice, start: Tensor, code: Tensor) -> Tensor:
+    """From whole steps: differences of positions round differently from place to place."""
+    lengths = torch.amax(lattice.offsets(code.device).abs(), -1)
+    return lengths[start.unsqueeze(1) - code + lattice.centre]
 
 
 class Plan(abc.ABC):

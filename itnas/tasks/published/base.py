@@ -137,7 +137,8 @@ class Filed(Published[Sample]):
 
     def loaded(self, split: str, rows: Rows, order: Order, places: Sequence[int]) -> list[Sample]:
         def sound(place: int) -> Sample:
-            for ahead in range(order.count):
+            # All that are left of this epoch, and the next one: every sample is among these.
+            for ahead in range(2 * order.count - 1):
                 try:
                     return self.load(split, int(rows[order[place + ahead]]))
                 except CorruptFileError as error:

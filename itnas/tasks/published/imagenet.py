@@ -66,8 +66,14 @@ class ImageNet(Filed[Labelled]):
     def __post_init__(self) -> None:
         check_patches(self.name, self.patch, self.size)
         if self.size is not None:
+            points = (self.size // self.patch) ** 2
+            if self.length not in (points, type(self).length):
+                raise ValueError(
+                    f"task {self.name}: size={self.size} and patch={self.patch} make {points} patches, "
+                    f"got length={self.length} too: give one of them"
+                )
             # The length is what is kept: it can be replaced, and the size follows.
-            object.__setattr__(self, "length", (self.size // self.patch) ** 2)
+            object.__setattr__(self, "length", points)
             object.__setattr__(self, "size", None)
         super().__post_init__()
 

@@ -16,12 +16,13 @@ VOCABULARY = PADDING + 1
 def as_bytes(texts: Several[str], length: int) -> tuple[Int[Tensor, "batch points"], Bool[Tensor, "batch points"]]:
     """The first `length` bytes of each text, and which points are text; the others hold `PADDING`.
 
-    An empty text is one point of padding, so that every sample has a point.
+    An empty text is one point of padding, so that every sample has a point. Halves of signs, which JSON can
+    hold, become question marks.
     """
     tokens = np.full((len(texts), length), PADDING, dtype=np.int64)
     valid = np.zeros((len(texts), length), dtype=bool)
     for row, text in enumerate(texts):
-        content = np.frombuffer(text.encode()[:length], dtype=np.uint8)
+        content = np.frombuffer(text.encode(errors="replace")[:length], dtype=np.uint8)
         tokens[row, : len(content)] = content
         valid[row, : max(len(content), 1)] = True
     return torch.from_numpy(tokens), torch.from_numpy(valid)

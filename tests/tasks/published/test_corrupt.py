@@ -98,3 +98,14 @@ def test_a_missing_image_counts_as_corrupt(root: Path, capsys: pytest.CaptureFix
     (folder / "images/dev/dev-3-0-img0.png").unlink()
     assert len(find("nlvr2/size=32,patch=8").batch("validation", size=8)) == 8
     assert "dev-3-0-img0.png" in capsys.readouterr().err
+
+
+def test_the_only_sound_sample_is_found_from_any_place(root: Path) -> None:
+    """Also where it is behind in this epoch, and late in the next."""
+    folder = write_nlvr2(root)
+    for path in folder.glob("images/dev/*"):
+        if not path.name.startswith("dev-0-"):
+            path.write_bytes(b"")
+    task = find("nlvr2/size=32,patch=8")
+    found = [task.batch("validation", size=1, step=step) for step in range(16)]
+    assert all(same(found[0], other) for other in found)

@@ -110,3 +110,9 @@ def test_mixup_and_smoothing_give_shares(data: Path) -> None:
 def test_what_makes_no_sense_is_refused(settings: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         find(f"imagenet-1k/{settings}")
+
+
+def test_size_and_length_may_not_say_different_things() -> None:
+    assert find("imagenet-1k/size=32,patch=8,length=16").length == 16
+    with pytest.raises(ValueError, match="size=32 and patch=8 make 16 patches, got length=100 too: give one of them"):
+        find("imagenet-1k/size=32,patch=8,length=100")

@@ -139,3 +139,15 @@ def test_long_questions_are_cut_and_empty_ones_are_a_point(data: Path) -> None:
     batch: Batch = task.assemble([asked, empty], "test", None, 8)
     assert batch.inputs[0, 4:, 0].tolist() == list(b"What")
     assert batch.domain.per_sample()["1.valid"].tolist() == [[True] * 4, [True] + [False] * 3]
+
+
+def test_half_a_sign_in_a_question_becomes_a_question_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON can hold what UTF-8 cannot."""
+    monkeypatch.setenv("ITNAS_DATA", str(tmp_path))
+    path = write_vqa(tmp_path) / vqa.question_file("val2014")
+    document = json.loads(path.read_text())
+    document["questions"][0]["question"] = "odd \ud800"
+    path.write_text(json.dumps(document))
+    task = find(VQA)
+    batch = task.assemble([task.load("test", 0)], "test", None, 32)
+    assert bytes(batch.inputs[0, 16:21, 0].int().tolist()) == b"odd ?"
