@@ -34,12 +34,14 @@ MIXED = ("entailment", "shape-questions", "image-pairs")
 SPECIALISTS = ("convnet", "transformer", "point-network")
 SEEDS = 3
 SAMPLES = 1024
+STEPS = {"textured-shapes/shifted=true": 1500}  # where fewer than the task's own will do
 
 
 def trained(genome: Genome, task: str, *, steps: int | None = None) -> Trained:
-    """Three seeds, the genome's learning rates."""
+    """Three seeds, one learning rate."""
     found = find(task)
-    own = recipe(genome, found, replicas=SEEDS, budget=Budget(steps or found.steps), rungs=(1.0,))
+    budget = Budget(steps or STEPS.get(task, found.steps))
+    own = recipe(genome, found, replicas=SEEDS, budget=budget, rungs=(1.0,))
     return train_recipe(own, test=True)
 
 
@@ -52,7 +54,7 @@ def networks(done: Trained) -> list[Network]:
 def genome_of(*features: str, symmetry: Symmetry | None = None, normaliser: str = "softmax") -> Genome:
     kernel = MlpKernel(features=features, hidden=16)  # type: ignore[arg-type]
     layer = Integral(heads=4, kernel=kernel, normaliser=normaliser)  # type: ignore[arg-type]
-    training = TrainingGene(learning_rates=(1e-3, 3e-3))
+    training = TrainingGene(learning_rates=(3e-3,))
     return Genome(width=64, depth=2, layers=(layer,), symmetry=symmetry, training=training)
 
 

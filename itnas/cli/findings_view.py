@@ -34,7 +34,9 @@ def print_findings(run: Run) -> None:
 
 def _emerged(rows: list[dict[str, Any]], *, blocks: bool = False) -> Table:
     """Families of some layer, whichever, then of each layer; a task's name stands at its first row."""
-    names = ("task", "block" if blocks else "layer", "family", "networks", "95 %", "emerged", "untrained", "p")
+    # The names of blocks take the room that p has elsewhere.
+    about = ("family", "networks", "95 %", "emerged", "untrained", *(() if blocks else ("p",)))
+    names = ("task", "block" if blocks else "layer", *about)
     table = _plain(f"What {'blocks of some layer' if blocks else 'the layers'} became", names)
     before: tuple[str | None, str | None] = (None, None)
     for row in rows:
@@ -44,7 +46,7 @@ def _emerged(rows: list[dict[str, Any]], *, blocks: bool = False) -> Table:
         if row["family"] is None:
             table.add_row(task, "", "not examined")
             continue
-        table.add_row(
+        told = [
             task,
             block if blocks else "any" if row["layer"] is None else str(row["layer"] + 1),
             row["family"],
@@ -53,7 +55,8 @@ def _emerged(rows: list[dict[str, Any]], *, blocks: bool = False) -> Table:
             f"{row['emerged']:.2f}",
             "" if row["null"] is None else f"{row['null']:.2f}",
             "" if row["p"] is None else f"{row['p']:.2g}",
-        )
+        ]
+        table.add_row(*told[: len(names)])
     return table
 
 

@@ -12,7 +12,7 @@ from itnas.models.interface import Modality
 from itnas.operator.domain import Grid, Sequence, Union
 from itnas.tasks.base import register
 from itnas.tasks.batch import Batch
-from itnas.tasks.pictures import CHANNELS, COLOURS, EMPTY, SHAPES, item, paint
+from itnas.tasks.pictures import CHANNELS, COLOURS, EMPTY, SHAPES, item, lights, paint
 from itnas.tasks.sketched import Sketch, Sketched
 from itnas.tasks.wording import BYTES, Ints, Truths, Wording
 
@@ -100,6 +100,7 @@ class ImagePairs(Sketched):
         board[..., :side] = np.where(bare == 1, EMPTY, item(shapes, colours))[..., None]
         return {
             "boards": rng.permuted(board, axis=2),
+            "light": lights(rng, board),
             "statement": _SENTENCES[kind, form],
             "true": fact ^ form,
         }
@@ -107,8 +108,8 @@ class ImagePairs(Sketched):
     def paint(self, rng: np.random.Generator, sketch: Sketch, length: int) -> Batch:
         text, valid = _WORDS.write(sketch["statement"][:, None], _STATEMENT)
         points = torch.zeros(len(text), length, CHANNELS)
-        images = [torch.from_numpy(paint(rng, sketch["boards"][:, number])) for number in range(2)]
-        points[:, :-_STATEMENT] = torch.cat(images, 1)
+        images = [paint(rng, sketch["boards"][:, image], sketch["light"][:, image]) for image in range(2)]
+        points[:, :-_STATEMENT] = torch.from_numpy(np.concatenate(images, 1))
         points[:, -_STATEMENT:, 0] = torch.from_numpy(text)
         side = cells_across(length - _STATEMENT)
         domain = Union(

@@ -27,14 +27,20 @@ def item(shape: Ints, colour: Ints) -> Ints:
     return shape * len(COLOURS) + colour
 
 
-def paint(rng: np.random.Generator, board: Ints) -> Pixels:
+def lights(rng: np.random.Generator, board: Ints) -> NDArray[np.float64]:
+    """How bright each cell of some boards is. With them in its sketch, one and the same scene may be in every split:
+    there are so few scenes that a split of their own would not be balanced."""
+    return rng.uniform(0.7, 1.0, size=board.shape)
+
+
+def paint(rng: np.random.Generator, board: Ints, light: NDArray[np.float64]) -> Pixels:
     """What the cells of boards [B, cells] show, [B, cells, CHANNELS]: coloured shapes, or nothing where `EMPTY`.
 
-    Shapes are up to 30 % darker than their colour, and every pixel is noisy.
+    Shapes are as bright as the cell's light, and every pixel is noisy.
     """
     shape, colour = np.divmod(board, len(COLOURS))  # EMPTY is shape -1: the last, empty stencil
-    light = _COLOURS[colour] * rng.uniform(0.7, 1.0, size=(*board.shape, 1)).astype(np.float32)
-    cells = (_STENCILS[shape][..., None] * light[:, :, None]).reshape(*board.shape, CHANNELS)
+    lit = _COLOURS[colour] * light[..., None].astype(np.float32)
+    cells = (_STENCILS[shape][..., None] * lit[:, :, None]).reshape(*board.shape, CHANNELS)
     return np.asarray(cells + NOISE * rng.standard_normal(cells.shape, dtype=np.float32))
 
 

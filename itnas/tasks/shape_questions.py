@@ -12,7 +12,7 @@ from itnas.models.interface import Modality
 from itnas.operator.domain import Grid, Sequence, Union
 from itnas.tasks.base import register
 from itnas.tasks.batch import Batch
-from itnas.tasks.pictures import CHANNELS, COLOURS, EMPTY, SHAPES, item, paint
+from itnas.tasks.pictures import CHANNELS, COLOURS, EMPTY, SHAPES, item, lights, paint
 from itnas.tasks.sketched import Sketch, Sketched
 from itnas.tasks.wording import BYTES, NOTHING, Ints, Wording
 
@@ -100,12 +100,13 @@ class ShapeQuestions(Sketched):
         kind = rng.integers(3, size=size)[:, None]
         return {
             "board": board,
+            "light": lights(rng, board),
             "question": np.choose(kind, [counts[0], colour[0], side[0]]),
             "answer": np.choose(kind[:, 0], [counts[1], colour[1], side[1]]),
         }
 
     def paint(self, rng: np.random.Generator, sketch: Sketch, length: int) -> Batch:
-        image = torch.from_numpy(paint(rng, sketch["board"]))
+        image = torch.from_numpy(paint(rng, sketch["board"], sketch["light"]))
         text, valid = _WORDS.write(sketch["question"], _QUESTION)
         points = torch.zeros(len(text), length, CHANNELS)
         points[:, :-_QUESTION] = image

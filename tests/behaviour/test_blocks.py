@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from itnas import IntegralTransform, MLPKernel, Sequence, Union, explain
 from itnas.behaviour.budget import Curve
+from itnas.behaviour.describe import describe_network, profiles
 from itnas.behaviour.evidence import Evidence
 from itnas.behaviour.fidelity import Span
 from itnas.behaviour.places import places_of
@@ -242,3 +243,16 @@ def test_planted_kernels_are_what_they_say() -> None:
     kernel = shown(layer, torch.randn(1, sum(SIZES), DIM)).detach()
     torch.testing.assert_close(kernel[:20, :20], torch.ones(19).diag(-1))
     assert float(kernel[:20, 20:].abs().min()) > 0
+
+
+def test_what_is_described_of_a_union() -> None:
+    """Offsets order nothing between kinds of points, so there are no profiles, nor how they changed."""
+    task = find("entailment")
+    network = build_network(specialist("transformer", width=16, depth=1), task)
+    (found,) = describe_network(network, task, task.length)
+    assert found.locality is None
+    assert found.translation_error is None
+    assert found.permutation_error is not None
+    assert {"averaged", "examples"} <= set(found.arrays())
+    assert "profile_mean" not in found.arrays()
+    assert profiles(network, task, task.length) == {}

@@ -43,4 +43,4 @@ def test_no_modality_can_be_done_without(name: str, reached: float) -> None:
     batch = task.batch("validation", seed=1, size=SAMPLES)
     assert score(network, task, batch) > reached
     for modality in task.modalities:
-        assert score(network, task, blind(batch, modality.name)) < above(task.chance, SAMPLES)
+        assert score(network, task, blind(batch, modality.name)) < above(task.chance, SAMPLES // 4)

@@ -76,9 +76,10 @@ def _stored(portrait: Portrait, cuts: tuple[int, ...], ranks: Tensor | None) -> 
     found = {
         "shown": shown,
         "examples": portrait.kernel[:EXAMPLES, heads][..., shown, :][..., shown],
-        "profile_mean": mean[heads],
-        "profile_sd": spread[heads],
     }
+    if not portrait.places.parts:
+        # The classes of pairs of several kinds of points stand in no order.
+        found |= {"profile_mean": mean[heads], "profile_sd": spread[heads]}
     if portrait.averaged is not None:
         found["averaged"] = portrait.averaged[heads][..., shown, :][..., shown]
     found |= {name: part[heads] if name == "spectrum" else part for name, part in spectra(portrait, mean).items()}
