@@ -20,7 +20,19 @@ SIDES = ("right of", "left of")
 ANSWERS = ("none", "one", "two", *COLOURS, *SHAPES)
 _QUESTION = 28  # bytes of the longest question
 
-_WORDS = Wording(("how many ", "what colour is the ", "what is ", " the ", "?", *COLOURS, *SHAPES, *SIDES))
+_WORDS = Wording(
+    (
+        "how many ",
+        "what colour is the ",
+        "what is alone in its row?",
+        "what is ",
+        " the ",
+        "?",
+        *COLOURS,
+        *SHAPES,
+        *SIDES,
+    )
+)
 _COLOUR_WORDS, _SHAPE_WORDS, _SIDE_WORDS = (_WORDS.numbers(words) for words in (COLOURS, SHAPES, SIDES))
 
 
@@ -30,9 +42,10 @@ class ShapeQuestions(Sketched):
     """A circle, a square and a cross, two of one colour and one of another, in n x n cells; and a question in bytes.
 
     Two of the shapes are neighbours in one row, the third is in another row. "how many red?", "what colour is the
-    circle?" and "what is left of the circle?" are equally likely, and so are the answers to any one question, since
-    pictures are drawn without regard to it and colours, shapes and sides are all alike. So the best guess from the
-    question alone is right in (1/3 + 1/3 + 1/2) / 3 = 7/18, which counts as chance, and from the picture alone in 2/9.
+    circle?", "what is alone in its row?" and "what is left of the circle?" are equally likely, and so are the answers
+    to any one question, since pictures are drawn without regard to it and colours, shapes and sides are all alike. So
+    the best guess from the question alone is right in (1/3 + 1/3 + 1/3 + 1/2) / 4 = 3/8, which counts as chance, and
+    from the picture alone in 1/4.
     The last 28 points are the question; the others are the picture, one a cell. Larger pictures are emptier.
     """
 
@@ -63,7 +76,7 @@ class ShapeQuestions(Sketched):
     @property
     def chance(self) -> float:
         """Of who knows the question and guesses among its answers."""
-        return (1 / 3 + 1 / 3 + 1 / 2) / 3
+        return (1 / 3 + 1 / 3 + 1 / 3 + 1 / 2) / 4
 
     @property
     def shortest(self) -> int:
@@ -94,15 +107,19 @@ class ShapeQuestions(Sketched):
         np.put_along_axis(board, places, item(shapes, colours), axis=1)
 
         asked = rng.integers(3, size=size)
-        counts = _count_question(palette, asked)
-        colour = _colour_question(shapes, colours, asked)
-        side = _side_question(shapes, places)
-        kind = rng.integers(3, size=size)[:, None]
+        texts, answers = zip(
+            _count_question(palette, asked),
+            _colour_question(shapes, colours, asked),
+            _alone_question(shapes),
+            _side_question(shapes, places),
+            strict=True,
+        )
+        kind = rng.integers(4, size=size)
         return {
             "board": board,
             "light": lights(rng, board),
-            "question": np.choose(kind, [counts[0], colour[0], side[0]]),
-            "answer": np.choose(kind[:, 0], [counts[1], colour[1], side[1]]),
+            "question": np.choose(kind[:, None], texts),
+            "answer": np.choose(kind, answers),
         }
 
     def paint(self, rng: np.random.Generator, sketch: Sketch, length: int) -> Batch:
@@ -133,6 +150,12 @@ def _colour_question(shapes: Ints, colours: Ints, which: Ints) -> tuple[Ints, In
         _pieces("what colour is the ", _SHAPE_WORDS[shapes[rows, which]], "?"),
         _answers(*COLOURS)[colours[rows, which]],
     )
+
+
+def _alone_question(shapes: Ints) -> tuple[Ints, Ints]:
+    """About the third object."""
+    question = np.full(len(shapes), _WORDS.number("what is alone in its row?"))
+    return _pieces(question), _answers(*SHAPES)[shapes[:, 2]]
 
 
 def _places(rng: np.random.Generator, size: int, side: int) -> Ints:

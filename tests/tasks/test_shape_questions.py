@@ -29,6 +29,10 @@ def answer(seen: Seen, question: str) -> str:
     if found := re.fullmatch(r"what colour is the (\w+)\?", question):
         (colour,) = (colour for colour, shape in seen.values() if shape == found[1])
         return colour
+    if question == "what is alone in its row?":
+        rows = [row for row, _ in seen]
+        (shape,) = (shape for (row, _), (_, shape) in seen.items() if rows.count(row) == 1)
+        return shape
     found = re.fullmatch(r"what is (left|right) of the (\w+)\?", question)
     assert found, question
     ((row, column),) = (place for place, (_, shape) in seen.items() if shape == found[2])
@@ -67,7 +71,7 @@ def test_every_question_has_equally_likely_answers() -> None:
     drawn = ShapeQuestions().sketch(np.random.default_rng(0), count, 37)
     batch = ShapeQuestions().paint(np.random.default_rng(1), drawn, 37)
     texts = np.array(read(batch.inputs[:, 9:, 0].long().numpy()))
-    assert len(np.unique(texts)) == len(COLOURS) + len(SHAPES) + len(SHAPES) * len(SIDES)
+    assert len(np.unique(texts)) == len(COLOURS) + len(SHAPES) + 1 + len(SHAPES) * len(SIDES)
     for text in np.unique(texts):
         words = text.rstrip("?").split()
         own = ANSWERS[:3] if words[0] == "how" else tuple(COLOURS) if words[1] == "colour" else {*SHAPES} - {words[-1]}
@@ -75,8 +79,8 @@ def test_every_question_has_equally_likely_answers() -> None:
         shares = np.array([(targets == ANSWERS.index(each)).mean() for each in own])
         assert shares.sum() == pytest.approx(1)
         assert np.abs(shares - 1 / len(own)).max() < 4 * (1 / len(own) / len(targets)) ** 0.5
-    for kind in ("how many", "what colour", "what is"):
-        assert abs(np.char.startswith(texts, kind).mean() - 1 / 3) < 4 * (2 / 9 / count) ** 0.5
+    for kind in ("how many", "what colour", "what is alone"):
+        assert abs(np.char.startswith(texts, kind).mean() - 1 / 4) < 4 * (3 / 16 / count) ** 0.5
 
 
 def test_the_question_alone_is_right_by_chance_and_the_picture_less_often() -> None:
@@ -88,9 +92,9 @@ def test_the_question_alone_is_right_by_chance_and_the_picture_less_often() -> N
         found[part] = lookup(
             *(list(zip(own, of["answer"].tolist(), strict=True)) for own, of in zip(clues, drawn, strict=True))
         )
-    assert task.chance == pytest.approx(7 / 18)
+    assert task.chance == pytest.approx(3 / 8)
     assert task.chance - 0.015 < found["question"] < above(task.chance, count)
-    assert found["board"] < above(2 / 9, count)
+    assert found["board"] < above(1 / 4, count)
 
 
 def test_both_together_tell_the_answer() -> None:
