@@ -16,6 +16,7 @@ from itnas.store import RunError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    from numpy.typing import NDArray
 
 SELECTED = {
     "type": "scatter",
@@ -151,14 +152,18 @@ def _kernel(name: str, *more: str) -> Callable[[Callable[[KernelChoice], Drawn]]
     return add
 
 
+def _heatmap(own: KernelChoice, kernel: NDArray[Any] | None) -> heatmap.Heatmap:
+    return heatmap.prepare(kernel, own.array("shown"), limit=own.limit, parts=own.about.get("parts"))
+
+
 @_kernel("kernel mean", "limit")
 def _mean(own: KernelChoice) -> Drawn:
-    return _module(heatmap, heatmap.prepare(own.of_head("averaged"), own.array("shown"), limit=own.limit))
+    return _module(heatmap, _heatmap(own, own.of_head("averaged")))
 
 
 @_kernel("kernel sample", "limit", "sample")
 def _sample(own: KernelChoice) -> Drawn:
-    return _module(heatmap, heatmap.prepare(own.sample_of("examples"), own.array("shown"), limit=own.limit))
+    return _module(heatmap, _heatmap(own, own.sample_of("examples")))
 
 
 @_kernel("profile")

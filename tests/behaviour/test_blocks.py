@@ -250,9 +250,11 @@ def test_what_is_described_of_a_union() -> None:
     task = find("entailment")
     network = build_network(specialist("transformer", width=16, depth=1), task)
     (found,) = describe_network(network, task, task.length)
+    sizes = task.batch("validation", size=1).domain.sizes
     assert found.locality is None
     assert found.translation_error is None
     assert found.permutation_error is not None
+    assert found.to_dict()["parts"] == [[each.name, size] for each, size in zip(task.modalities, sizes, strict=True)]
     assert {"averaged", "examples"} <= set(found.arrays())
     assert "profile_mean" not in found.arrays()
     assert profiles(network, task, task.length) == {}

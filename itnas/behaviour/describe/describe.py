@@ -16,6 +16,7 @@ from itnas.behaviour.describe.shape import effective_rank, locality, rank_profil
 from itnas.behaviour.describe.spectrum import spectra
 from itnas.behaviour.describe.symmetry import permutation_error, rotation_error, translation_error
 from itnas.behaviour.scene import Scene
+from itnas.models.mixers.base import geometry_of
 
 SHOWN = 128  # rows and columns of a stored kernel
 EXAMPLES = 4  # samples whose kernels are stored
@@ -60,8 +61,14 @@ def _described(portrait: Portrait) -> Description:
         rotation_error=maybe(rotation_error(portrait)),
         cuts=cuts,
         shown=tuple(_shown(scene.inputs.length).tolist()),
+        parts=_parts(scene),
         stored=_stored(portrait, cuts, ranks),
     )
+
+
+def _parts(scene: Scene) -> tuple[tuple[str, int], ...]:
+    kinds = geometry_of(scene.inputs.u, scene.inputs.domain).modalities
+    return () if kinds is None else tuple(zip(kinds.names, kinds.sizes, strict=True))
 
 
 def _shown(length: int) -> Tensor:

@@ -68,6 +68,7 @@ class Description:
     rotation_error: Measure | None
     cuts: tuple[int, ...]  # of the rank profile
     shown: tuple[int, ...]  # rows and columns that the stored kernels hold
+    parts: tuple[tuple[str, int], ...]  # of a union: what each is called, and how many points it has
     stored: dict[str, Tensor]
 
     @property
@@ -80,7 +81,8 @@ class Description:
         """Plain numbers."""
         measures = {name: None if each is None else each.to_dict() for name, each in self.measures.items()}
         about = {"kind": self.kind, "length": self.length, "samples": self.samples, "channels": self.channels}
-        return about | measures | {"cuts": list(self.cuts)}
+        parts = {"parts": [list(part) for part in self.parts]} if self.parts else {}
+        return about | measures | {"cuts": list(self.cuts)} | parts
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """What there is of: `averaged` [H, n, n], `examples` [4, H, n, n], `shown` [n], `profile_mean` and `profile_sd`

@@ -83,7 +83,10 @@ def _atlas(view: RunView, choices: Choices) -> list[Part]:
         own = [row for row in rows if row["layer"] == layer]
         whole = next((row for row in own if row["head"] is None), {"sentence": f"Layer {layer + 1} was not examined."})
         heads = {row["head"]: row["family"] for row in own if row["head"] is not None}
-        told = [html.P(each["sentence"], className="sentence") for each in (whole, *whole.get("blocks", []))]
+        blocks = whole.get("blocks", [])
+        # Where nothing can be told of any of them, it has been said of the layer.
+        shown = (whole, *(blocks if any(each["family"] != "none" for each in blocks) else ()))
+        told = [html.P(each["sentence"], className="sentence") for each in shown]
         parts += [*told, html.Div(_thumbnails(found, layer, heads), className="atlas")]
     return parts
 

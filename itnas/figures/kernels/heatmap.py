@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from itnas.figures.kernels.entries import kept, labels, limit_of, some, square
 from itnas.figures.palette import MUTED, SIGNS
+from itnas.figures.text import plain
 from itnas.figures.theme import figure, nothing
 
 if TYPE_CHECKING:
@@ -19,16 +20,21 @@ AXIS = {"nticks": 5, "showgrid": False, "showline": True, "mirror": True, "linec
 
 
 class Heatmap(NamedTuple):
-    """`limit`: the size at which colours are full. `points`: what rows and columns stand for."""
+    """`limit`: the size at which colours are full. `points`: what rows and columns stand for. `parts`: where points are
+    of several kinds, their names and the point behind the last one of each."""
 
     kernel: NDArray[Any]
     points: NDArray[Any]
     limit: float
     remark: str
+    parts: tuple[tuple[str, int], ...] = ()
 
 
-def prepare(kernel: ArrayLike | None, shown: ArrayLike | None = None, *, limit: float | None = None) -> Heatmap:
-    """Of one head, [n, n]. `limit`: one that several kernels share (`limit_of`), else the kernel's own."""
+def prepare(
+    kernel: ArrayLike | None, shown: ArrayLike | None = None, *, limit: float | None = None, parts: object = None
+) -> Heatmap:
+    """Of one head, [n, n]. `limit`: one that several kernels share (`limit_of`), else the kernel's own. `parts`: names
+    and numbers of the kinds of points, as a description tells them; what is none of that is passed over."""
     found = square(kernel)
     rows, columns = kept(found.shape[0]), kept(found.shape[1])
     own = limit if limit is not None and np.isfinite(limit) and limit > 0 else limit_of(found)
@@ -40,7 +46,21 @@ def prepare(kernel: ArrayLike | None, shown: ArrayLike | None = None, *, limit: 
         f"colours are full from ±{own:.2g} on: {beyond:,} of {found.size:,} entries lie beyond" if beyond else "",
     ]
     points = labels(shown, found.shape[0])[rows]
-    return Heatmap(found[np.ix_(rows, columns)], points, own, "; ".join(filter(None, said)))
+    return Heatmap(found[np.ix_(rows, columns)], points, own, "; ".join(filter(None, said)), _ends(parts))
+
+
+def _ends(parts: object) -> tuple[tuple[str, int], ...]:
+    """From how many there are of each kind to where each ends."""
+    found: list[tuple[str, int]] = []
+    end = 0
+    for part in parts if isinstance(parts, (list, tuple)) else ():
+        match part:
+            case (str(name), int(size)) if size >= 0:
+                end += size
+                found.append((name, end))
+            case _:
+                return ()
+    return tuple(found)
 
 
 def draw(info: Heatmap, *, scale: bool = True) -> go.Figure:
@@ -48,10 +68,28 @@ def draw(info: Heatmap, *, scale: bool = True) -> go.Figure:
     whether a bar beside it tells what colours mean."""
     if not info.kernel.size:
         return nothing("no kernel is kept of this head")
-    x = AXIS | {"title": "from point"}
-    y = AXIS | {"title": "to point", "autorange": "reversed", "scaleanchor": "x"}
+    named = _named(info.parts)
+    x = AXIS | {"title": "from point"} | named
+    y = AXIS | {"title": "to point", "autorange": "reversed", "scaleanchor": "x"} | named
     return figure([picture(info.kernel, info.points) | {"coloraxis": "coloraxis"}], x=x, y=y,
-                  coloraxis=colours(info.limit, scale=scale))  # fmt: skip
+                  coloraxis=colours(info.limit, scale=scale), shapes=_borders(info.parts))  # fmt: skip
+
+
+def _named(parts: tuple[tuple[str, int], ...]) -> dict[str, Any]:
+    """Kinds of points by their names, in the middle of where they stand."""
+    if not parts:
+        return {}
+    starts = (0, *(end for _, end in parts))
+    middles = [(start + end - 1) / 2 for start, (_, end) in zip(starts, parts, strict=False)]
+    return {"tickvals": middles, "ticktext": [plain(name, 14) for name, _ in parts], "ticks": ""}
+
+
+def _borders(parts: tuple[tuple[str, int], ...]) -> list[dict[str, Any]]:
+    """Lines between kinds of points, through rows and columns."""
+    line = {"type": "line", "line": {"color": MUTED, "width": 1}}
+    ends = [end - 0.5 for _, end in parts[:-1]]
+    down = [line | {"x0": end, "x1": end, "y0": 0, "y1": 1, "yref": "y domain"} for end in ends]
+    return down + [line | {"y0": end, "y1": end, "x0": 0, "x1": 1, "xref": "x domain"} for end in ends]
 
 
 def picture(kernel: NDArray[Any], points: NDArray[Any]) -> dict[str, Any]:

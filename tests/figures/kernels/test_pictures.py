@@ -138,3 +138,24 @@ def test_large_replaced_kernels_stay_within_bounds() -> None:
     assert info.original.shape == (192, 192)
     assert info.remark.startswith("192 of 600")
     assert len(replaced.draw(info).to_json()) < 2**21
+
+
+class TestKindsOfPoints:
+    def test_borders_and_names_stand_between_and_amid_them(self) -> None:
+        info = heatmap.prepare(np.eye(9), parts=[["image", 4], ["question", 5]])
+        assert info.parts == (("image", 4), ("question", 9))
+        drawn = heatmap.draw(info).to_dict()["layout"]
+        assert list(drawn["xaxis"]["tickvals"]) == [1.5, 6.0]
+        assert list(drawn["yaxis"]["ticktext"]) == ["image", "question"]
+        assert [shape.get("x0") for shape in drawn["shapes"]] == [3.5, 0]
+        assert [shape.get("y0") for shape in drawn["shapes"]] == [0, 3.5]
+
+    @pytest.mark.parametrize("parts", [None, [], "image", [["image"]], [["image", "4"]], [["image", -1]], {"image": 4}])
+    def test_what_is_none_of_that_is_passed_over(self, parts: object) -> None:
+        info = heatmap.prepare(np.eye(3), parts=parts)
+        assert info.parts == ()
+        assert not heatmap.draw(info).to_dict()["layout"].get("shapes")
+
+    def test_names_are_texts(self) -> None:
+        drawn = heatmap.draw(heatmap.prepare(np.eye(2), parts=[["<b>a</b>", 1], ["b", 1]])).to_dict()["layout"]
+        assert next(iter(drawn["xaxis"]["ticktext"])) == "&lt;b&gt;a&lt;/b&gt;"
