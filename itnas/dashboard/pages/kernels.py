@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dash import html
 
 from itnas.dashboard.blocks import block
@@ -81,9 +83,10 @@ def _atlas(view: RunView, choices: Choices) -> list[Part]:
     parts: list[Part] = []
     for layer in found.file.layers(found.replica):
         own = [row for row in rows if row["layer"] == layer]
-        whole = next((row for row in own if row["head"] is None), {"sentence": f"Layer {layer + 1} was not examined."})
+        unseen: dict[str, Any] = {"sentence": f"Layer {layer + 1} was not examined."}
+        whole = next((row for row in own if row["head"] is None), unseen)
         heads = {row["head"]: row["family"] for row in own if row["head"] is not None}
-        blocks = whole.get("blocks", [])
+        blocks: list[dict[str, Any]] = whole.get("blocks", [])
         # Where nothing can be told of any of them, it has been said of the layer.
         shown = (whole, *(blocks if any(each["family"] != "none" for each in blocks) else ()))
         told = [html.P(each["sentence"], className="sentence") for each in shown]
