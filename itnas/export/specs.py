@@ -41,6 +41,8 @@ def _(part: IntegralTransform) -> Spec:
             f"layer {part.index} draws points at random (quadrature {type(part.quadrature).__name__}), which a fixed "
             "program cannot: export with --format weights, or with --format native, which replaces the layer"
         )
+    if part.balance is not None:
+        raise ValueError("the measure balanced has no form in plain torch: export with --format weights")
     return {
         "piece": "IntegralTransform",
         "width": part.dim,
@@ -62,6 +64,8 @@ def _(part: IntegralTransform) -> Spec:
 @spec_of.register
 def _(part: MLPKernelModule) -> Spec:
     spec, features = part.spec, part.spec.features
+    if "modality" in features:
+        raise ValueError("the feature modality has no form in plain torch: export with --format weights")
     told: Spec = {
         "piece": "MlpKernel",
         "width": 0 if part.content_row is None else part.content_row.shape[2],

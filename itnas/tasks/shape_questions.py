@@ -18,21 +18,9 @@ from itnas.tasks.wording import BYTES, NOTHING, Ints, Wording
 
 SIDES = ("right of", "left of")
 ANSWERS = ("none", "one", "two", *COLOURS, *SHAPES)
-_QUESTION = 28  # bytes of the longest question
+_QUESTION = 22  # bytes of the longest question
 
-_WORDS = Wording(
-    (
-        "how many ",
-        "what colour is the ",
-        "what is alone in its row?",
-        "what is ",
-        " the ",
-        "?",
-        *COLOURS,
-        *SHAPES,
-        *SIDES,
-    )
-)
+_WORDS = Wording(("how many ", "colour of the ", "alone in its row?", " the ", "?", *COLOURS, *SHAPES, *SIDES))
 _COLOUR_WORDS, _SHAPE_WORDS, _SIDE_WORDS = (_WORDS.numbers(words) for words in (COLOURS, SHAPES, SIDES))
 
 
@@ -41,12 +29,13 @@ _COLOUR_WORDS, _SHAPE_WORDS, _SIDE_WORDS = (_WORDS.numbers(words) for words in (
 class ShapeQuestions(Sketched):
     """A circle, a square and a cross, two of one colour and one of another, in n x n cells; and a question in bytes.
 
-    Two of the shapes are neighbours in one row, the third is in another row. "how many red?", "what colour is the
-    circle?", "what is alone in its row?" and "what is left of the circle?" are equally likely, and so are the answers
-    to any one question, since pictures are drawn without regard to it and colours, shapes and sides are all alike. So
-    the best guess from the question alone is right in (1/3 + 1/3 + 1/3 + 1/2) / 4 = 3/8, which counts as chance, and
-    from the picture alone in 1/4.
-    The last 28 points are the question; the others are the picture, one a cell. Larger pictures are emptier.
+    Two of the shapes are neighbours in one row, the third is in another row. "how many red?", "colour of the
+    circle?", "alone in its row?" and "left of the circle?" are equally likely, and so are the answers to any one
+    question, since pictures are drawn without regard to it and colours, shapes and sides are all alike. So the best
+    guess from the question alone is right in (1/3 + 1/3 + 1/3 + 1/2) / 4 = 3/8, which counts as chance, and from the
+    picture alone in 1/4.
+
+    The last 22 points are the question; the others are the picture, one a cell. Larger pictures are emptier.
     """
 
     name = "shape-questions"
@@ -147,14 +136,14 @@ def _colour_question(shapes: Ints, colours: Ints, which: Ints) -> tuple[Ints, In
     """About the `which`-th of the objects [B, 3]."""
     rows = np.arange(len(which))
     return (
-        _pieces("what colour is the ", _SHAPE_WORDS[shapes[rows, which]], "?"),
+        _pieces("colour of the ", _SHAPE_WORDS[shapes[rows, which]], "?"),
         _answers(*COLOURS)[colours[rows, which]],
     )
 
 
 def _alone_question(shapes: Ints) -> tuple[Ints, Ints]:
     """About the third object."""
-    question = np.full(len(shapes), _WORDS.number("what is alone in its row?"))
+    question = np.full(len(shapes), _WORDS.number("alone in its row?"))
     return _pieces(question), _answers(*SHAPES)[shapes[:, 2]]
 
 
@@ -169,7 +158,7 @@ def _places(rng: np.random.Generator, size: int, side: int) -> Ints:
 def _side_question(shapes: Ints, places: Ints) -> tuple[Ints, Ints]:
     """What the second object has beside it: the first."""
     side = _SIDE_WORDS[(places[:, 0] < places[:, 1]).astype(np.int64)]
-    return _pieces("what is ", side, " the ", _SHAPE_WORDS[shapes[:, 1]], "?"), _answers(*SHAPES)[shapes[:, 0]]
+    return _pieces(side, " the ", _SHAPE_WORDS[shapes[:, 1]], "?"), _answers(*SHAPES)[shapes[:, 0]]
 
 
 def _pieces(*pieces: str | Ints) -> Ints:

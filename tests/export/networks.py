@@ -19,6 +19,7 @@ from itnas.export.parity import in_double
 from itnas.export.source import Source
 from itnas.genome import Genome
 from itnas.models import Network, specialist
+from itnas.models.interface import Modality
 from itnas.models.network import build_network
 from itnas.operator import Cloud, Domain, Graph, Grid, IntegralTransform, Sequence, Set
 from itnas.tasks import Batch, find
@@ -73,6 +74,7 @@ LAYERS: dict[str, str | dict[str, Any]] = {
 # In whose words a network refuses points that its layers give no meaning to, or draws some of them at random.
 REFUSED = re.compile(
     "does not have|has no positions|has no place|needs points|at random|sampled|unbounded|needs distances|two channels"
+    "|must not know|has no form in plain torch"
 )
 
 
@@ -92,6 +94,8 @@ class Place:
     position_dim: int
     causal: bool = False
     vocabulary: int | None = None
+    modalities: tuple[Modality, ...] = ()
+    compares: bool = False
     channels: int = 3
     outputs: int = 2
     readout: Literal["points", "pooled", "decoded"] = "points"

@@ -12,8 +12,10 @@ from itnas.export.blueprint import Blueprint, arguments_of, blueprint_of, plain_
 from itnas.export.parity import compared
 from itnas.export.pieces import PIECES
 from itnas.export.plain.points import Points
+from itnas.export.specs import spec_of
 from itnas.models import specialist
 from itnas.models.mixers.base import Mixer
+from itnas.operator import IntegralTransform, MLPKernel
 from itnas.operator.domain import Domain
 from tests.export.networks import LAYERS, domains, genome, placed, source
 
@@ -146,3 +148,15 @@ def test_weights_that_do_not_fit_are_named() -> None:
 
 def test_points_are_told_in_one_order() -> None:
     assert Points._fields == ("index", "spacing", "positions", "weights", "valid", "edges")
+
+
+@pytest.mark.parametrize(
+    ("named", "layer"),
+    [
+        ("feature modality", IntegralTransform(8, kernel=MLPKernel(features=("modality",)))),
+        ("measure balanced", IntegralTransform(8, measure="balanced")),
+    ],
+)
+def test_what_knows_kinds_of_points_has_no_plain_form(named: str, layer: IntegralTransform) -> None:
+    with pytest.raises(ValueError, match=f"the {named} has no form in plain torch: export with --format weights"):
+        spec_of(layer)
