@@ -35,7 +35,8 @@ class ShapeQuestions(Sketched):
     guess from the question alone is right in (1/3 + 1/3 + 1/3 + 1/2) / 4 = 3/8, which counts as chance, and from the
     picture alone in 1/4.
 
-    The last 22 points are the question; the others are the picture, one a cell. Larger pictures are emptier.
+    The last 22 points are the question; the others are the picture, four patches
+    a cell. Larger pictures are emptier.
     """
 
     name = "shape-questions"
@@ -47,7 +48,7 @@ class ShapeQuestions(Sketched):
     readout = "pooled"
     position_dim = 3
 
-    length: int = 3 * 3 + _QUESTION
+    length: int = 4 * 3 * 3 + _QUESTION
     steps: int = 2000
 
     @property
@@ -70,29 +71,29 @@ class ShapeQuestions(Sketched):
     @property
     def shortest(self) -> int:
         """A picture of 2 x 2 cells, and a question."""
-        return 2 * 2 + _QUESTION
+        return 4 * 2 * 2 + _QUESTION
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """Pictures of one row of cells less, as many, and one more."""
-        side = math.isqrt(self.length - _QUESTION)
-        return tuple(sorted({max(each, 2) ** 2 + _QUESTION for each in (side - 1, side, side + 1)}))
+        side = cells_across(self.length - _QUESTION)
+        return tuple(sorted({4 * max(each, 2) ** 2 + _QUESTION for each in (side - 1, side, side + 1)}))
 
     def check_length(self, length: int) -> None:
         super().check_length(length)
-        if length != math.isqrt(length - _QUESTION) ** 2 + _QUESTION:
+        if length != 4 * cells_across(length - _QUESTION) ** 2 + _QUESTION:
             raise ValueError(
-                f"task {self.label}: length must be {_QUESTION} bytes and n x n cells, such as "
-                f"{', '.join(str(n * n + _QUESTION) for n in (3, 4, 5))}; got length={length}"
+                f"task {self.label}: length must be {_QUESTION} bytes and four times n x n cells, such as "
+                f"{', '.join(str(4 * n * n + _QUESTION) for n in (2, 3, 4))}; got length={length}"
             )
 
     def sketch(self, rng: np.random.Generator, size: int, length: int) -> Sketch:
-        cells = length - _QUESTION
+        side = cells_across(length - _QUESTION)
         shapes, palette = (rng.permuted(np.tile(np.arange(3), (size, 1)), axis=1) for _ in range(2))
         # One shape of the palette's second colour, two of its last, none of its first.
         colours = rng.permuted(palette[:, [1, 2, 2]], axis=1)
-        places = _places(rng, size, math.isqrt(cells))
-        board = np.full((size, cells), EMPTY)
+        places = _places(rng, size, side)
+        board = np.full((size, side * side), EMPTY)
         np.put_along_axis(board, places, item(shapes, colours), axis=1)
 
         asked = rng.integers(3, size=size)
@@ -117,13 +118,18 @@ class ShapeQuestions(Sketched):
         points = torch.zeros(len(text), length, CHANNELS)
         points[:, :-_QUESTION] = image
         points[:, -_QUESTION:, 0] = torch.from_numpy(text)
-        side = math.isqrt(length - _QUESTION)
+        side = 2 * cells_across(length - _QUESTION)
         domain = Union(
             [Grid((side, side)), Sequence(valid=torch.from_numpy(valid))],
             (side * side, _QUESTION),
             ("image", "question"),
         )
         return Batch(points, torch.from_numpy(sketch["answer"]), domain=domain)
+
+
+def cells_across(patches: int) -> int:
+    """Cells along a side of a picture of so many patches."""
+    return math.isqrt(max(patches, 0) // 4)
 
 
 def _count_question(palette: Ints, colour: Ints) -> tuple[Ints, Ints]:

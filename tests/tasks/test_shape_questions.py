@@ -62,15 +62,15 @@ def test_the_question_is_padded_and_the_picture_is_not() -> None:
     assert isinstance(question, Sequence)
     assert image.valid is None
     assert question.valid is not None
-    assert torch.equal(question.valid, batch.inputs[:, 9:, 0] != 0)
-    assert not batch.inputs[:, 9:, 1:].any()
+    assert torch.equal(question.valid, batch.inputs[:, 36:, 0] != 0)
+    assert not batch.inputs[:, 36:, 1:].any()
 
 
 def test_every_question_has_equally_likely_answers() -> None:
     count = 18_000
-    drawn = ShapeQuestions().sketch(np.random.default_rng(0), count, 31)
-    batch = ShapeQuestions().paint(np.random.default_rng(1), drawn, 31)
-    texts = np.array(read(batch.inputs[:, 9:, 0].long().numpy()))
+    drawn = ShapeQuestions().sketch(np.random.default_rng(0), count, 58)
+    batch = ShapeQuestions().paint(np.random.default_rng(1), drawn, 58)
+    texts = np.array(read(batch.inputs[:, 36:, 0].long().numpy()))
     assert len(np.unique(texts)) == len(COLOURS) + len(SHAPES) + 1 + len(SHAPES) * len(SIDES)
     for text in np.unique(texts):
         words = text.rstrip("?").split()
@@ -85,7 +85,7 @@ def test_every_question_has_equally_likely_answers() -> None:
 
 def test_the_question_alone_is_right_by_chance_and_the_picture_less_often() -> None:
     task, count = ShapeQuestions(), 20_000
-    drawn = [task.sketch(np.random.default_rng(seed), count, 26) for seed in range(2)]  # 2 x 2 cells: few pictures
+    drawn = [task.sketch(np.random.default_rng(seed), count, 38) for seed in range(2)]  # 2 x 2 cells: few pictures
     found = {}
     for part in ("question", "board"):
         clues = ([row.tobytes() for row in of[part]] for of in drawn)
@@ -98,13 +98,15 @@ def test_the_question_alone_is_right_by_chance_and_the_picture_less_often() -> N
 
 
 def test_both_together_tell_the_answer() -> None:
-    drawn = ShapeQuestions().sketch(np.random.default_rng(0), 40_000, 26)
+    drawn = ShapeQuestions().sketch(np.random.default_rng(0), 40_000, 38)
     answers: dict[bytes, int] = {}
     for board, question, target in zip(drawn["board"], drawn["question"], drawn["answer"], strict=True):
         assert answers.setdefault(board.tobytes() + question.tobytes(), int(target)) == target
 
 
-@pytest.mark.parametrize("length", [32, 50, 100_000])
+@pytest.mark.parametrize("length", [59, 50, 100_000])
 def test_pictures_that_are_no_squares_are_refused(length: int) -> None:
-    with pytest.raises(ValueError, match="length must be 22 bytes and n x n cells, such as 31, 38, 47; got length="):
+    with pytest.raises(
+        ValueError, match="length must be 22 bytes and four times n x n cells, such as 38, 58, 86; got length="
+    ):
         find(f"shape-questions/length={length}")
