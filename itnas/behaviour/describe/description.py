@@ -68,8 +68,8 @@ class Description:
     rotation_error: Measure | None
     cuts: tuple[int, ...]  # of the rank profile
     shown: tuple[int, ...]  # rows and columns that the stored kernels hold
-    parts: tuple[tuple[str, int], ...]  # of a union: what each is called, and how many points it has
     stored: dict[str, Tensor]
+    parts: tuple[tuple[str, int], ...] = ()  # of a union: what each is called, and how many points it has
 
     @property
     def measures(self) -> dict[str, Measure | None]:
