@@ -5,10 +5,15 @@ Names are loaded when first used, so that `import itnas` stays light.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from itnas.version import __version__
+
+# A matrix product of MKL may round by where its factors lie in memory, so that a replica's numbers would depend on its
+# place in the stack, as they do on AMD's processors. MKL asks for this once, before its first product.
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 if TYPE_CHECKING:
     from itnas import recover

@@ -100,12 +100,12 @@ class Cell(nn.Module, abc.ABC):
         return self.orbit(drive, weight, bias)[0]
 
     def orbit(self, drive: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, ...]:
-        """The states at all points, [B, N, H] each."""
+        """The states at all points, [B, N, H] each; they lie points first, as torch's own do."""
         empty = drive.new_zeros(drive.shape[0], self.hidden)
         states = [(empty,) * self.states]
         for point in drive.unbind(1):
             states.append(self.step(point, nn.functional.linear(states[-1][0], weight, bias), states[-1]))
-        return tuple(torch.stack(part, 1)[:, 1:] for part in zip(*states, strict=True))
+        return tuple(torch.stack(part[1:]).transpose(0, 1) for part in zip(*states, strict=True))
 
 
 class ElmanCell(Cell):

@@ -107,7 +107,10 @@ class Recurrence(nn.Module):
         return outputs
 
     def _layer(self, cell: Cell, u: Tensor) -> Tensor:
-        drive, weight, bias = cell.drive(u), cell.shift.out.weight, cell.shift.out.bias
+        # Points first, as torch's own module multiplies: matrix products round by how their factors lie, and where a
+        # recurrence is chaotic no other rounding ends where torch ends.
+        drive = cell.drive(u.transpose(0, 1)).transpose(0, 1)
+        weight, bias = cell.shift.out.weight, cell.shift.out.bias
         batch, length = u.shape[:2]
         if self.method != "step":
             patient = self.method == "iterate"

@@ -31,13 +31,13 @@ _SENTENCES = _WORDS.numbers(_WORDS.pieces).reshape(3, 2)
 @register
 @dataclass(frozen=True)
 class ImagePairs(Sketched):
-    """Two pictures of n x n cells, a coloured shape in one cell of each, and a statement, true or false.
+    """Two pictures of n x n cells, each with n of a shape and colour of its own, and a statement, true or false.
 
     "just one empty" is about pictures of which one in two shows nothing, "the same thing" about such that agree both in
     shape and in colour or in neither, "the same colour" about any. Each statement is met as often as its opposite, and
     whether the pictures agree says nothing of either of them: so any two of the three parts tell nothing. Nothing short
     of all three does, which is why networks stay at chance for a while. The last 20 points are the statement; the
-    others are the pictures, four patches a cell.
+    others are the pictures, one a cell.
     """
 
     name = "image-pairs"
@@ -49,8 +49,9 @@ class ImagePairs(Sketched):
     readout = "pooled"
     position_dim = 3
 
-    length: int = 2 * 4 * 2 * 2 + _STATEMENT
-    steps: int = 1500
+    length: int = 2 * 2 * 2 + _STATEMENT
+    steps: int = 1000
+    batch_size: int = 64
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -72,32 +73,32 @@ class ImagePairs(Sketched):
     @property
     def shortest(self) -> int:
         """Pictures of 2 x 2 cells, and a statement."""
-        return 2 * 4 * 2 * 2 + _STATEMENT
+        return 2 * 2 * 2 + _STATEMENT
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """Pictures of one row of cells less, as many, and one more."""
         side = cells_across(self.length - _STATEMENT)
-        return tuple(sorted({8 * max(each, 2) ** 2 + _STATEMENT for each in (side - 1, side, side + 1)}))
+        return tuple(sorted({2 * max(each, 2) ** 2 + _STATEMENT for each in (side - 1, side, side + 1)}))
 
     def check_length(self, length: int) -> None:
         super().check_length(length)
-        if length != 8 * cells_across(length - _STATEMENT) ** 2 + _STATEMENT:
+        if length != 2 * cells_across(length - _STATEMENT) ** 2 + _STATEMENT:
             raise ValueError(
-                f"task {self.label}: length must be {_STATEMENT} bytes and eight times n x n cells, such as "
-                f"{', '.join(str(8 * n * n + _STATEMENT) for n in (2, 3, 4))}; got length={length}"
+                f"task {self.label}: length must be {_STATEMENT} bytes and twice n x n cells, such as "
+                f"{', '.join(str(2 * n * n + _STATEMENT) for n in (2, 3, 4))}; got length={length}"
             )
 
     def sketch(self, rng: np.random.Generator, size: int, length: int) -> Sketch:
-        cells = cells_across(length - _STATEMENT) ** 2
+        side = cells_across(length - _STATEMENT)
         kind, form, fact = (rng.integers(count, size=size) for count in (len(STATEMENTS), 2, 2))
         # Of things and colours the fact is that they are the same, of emptiness that it differs.
         luck, other = rng.integers(2, size=(2, size))
         colours = _two(rng, len(COLOURS), np.where(kind == 0, luck, fact) == 1)
         shapes = _two(rng, len(SHAPES), np.where(kind == 1, fact, other) == 1)
         bare = _two(rng, 2, fact == 0) * (kind == 0)[:, None]
-        board = np.full((size, 2, cells), EMPTY)
-        board[..., 0] = np.where(bare == 1, EMPTY, item(shapes, colours))
+        board = np.full((size, 2, side * side), EMPTY)
+        board[..., :side] = np.where(bare == 1, EMPTY, item(shapes, colours))[..., None]
         return {
             "boards": rng.permuted(board, axis=2),
             "light": lights(rng, board),
@@ -111,7 +112,7 @@ class ImagePairs(Sketched):
         images = [paint(rng, sketch["boards"][:, image], sketch["light"][:, image]) for image in range(2)]
         points[:, :-_STATEMENT] = torch.from_numpy(np.concatenate(images, 1))
         points[:, -_STATEMENT:, 0] = torch.from_numpy(text)
-        side = 2 * cells_across(length - _STATEMENT)
+        side = cells_across(length - _STATEMENT)
         domain = Union(
             [Grid((side, side)), Grid((side, side)), Sequence(valid=torch.from_numpy(valid))],
             (side * side, side * side, _STATEMENT),
@@ -120,9 +121,9 @@ class ImagePairs(Sketched):
         return Batch(points, torch.from_numpy(sketch["true"]), domain=domain)
 
 
-def cells_across(patches: int) -> int:
-    """Cells along a side of each of two pictures of so many patches together."""
-    return math.isqrt(max(patches, 0) // 8)
+def cells_across(points: int) -> int:
+    """Cells along a side of each of two pictures of so many cells together."""
+    return math.isqrt(max(points, 0) // 2)
 
 
 def _two(rng: np.random.Generator, count: int, same: Truths) -> Ints:

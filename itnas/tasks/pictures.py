@@ -9,16 +9,14 @@ from itnas.tasks.wording import Ints
 
 Pixels = NDArray[np.float32]
 
-PATCH = 4  # pixels along a side of what one point shows
+PATCH = 4  # pixels along a side of what one point shows: of a patch, or of a cell
 CHANNELS = 3 * PATCH * PATCH
-CELL = 2 * PATCH  # pixels along a side of a cell of a board
 EMPTY = -1
 
-# The upper left quarter of each; it is mirrored both ways, so that every patch tells the shape.
 SHAPES = {
-    "circle": ("..##", ".###", "####", "####"),
-    "square": ("####", "####", "##..", "##.."),
-    "cross": ("##..", "###.", ".###", "..##"),
+    "circle": (".##.", "####", "####", ".##."),
+    "square": ("####", "#..#", "#..#", "####"),
+    "cross": ("#..#", ".##.", ".##.", "#..#"),
 }
 COLOURS = {"red": (1.0, 0.1, 0.1), "green": (0.1, 0.8, 0.1), "blue": (0.1, 0.2, 1.0)}
 NOISE = 0.1
@@ -36,16 +34,14 @@ def lights(rng: np.random.Generator, board: Ints) -> NDArray[np.float64]:
 
 
 def paint(rng: np.random.Generator, board: Ints, light: NDArray[np.float64]) -> Pixels:
-    """Patches [B, 4 cells, CHANNELS], row by row, of square boards [B, cells]: shapes, or nothing where `EMPTY`.
+    """What the cells of boards [B, cells] show, [B, cells, CHANNELS]: coloured shapes, or nothing where `EMPTY`.
 
     Shapes are as bright as the cell's light, and every pixel is noisy.
     """
-    size, side = len(board), round(board.shape[1] ** 0.5)
     shape, colour = np.divmod(board, len(COLOURS))  # EMPTY is shape -1: the last, empty stencil
     lit = _COLOURS[colour] * light[..., None].astype(np.float32)
-    cells = (_STENCILS[shape][..., None] * lit[:, :, None, None]).reshape(size, side, side, CELL, CELL, 3)
-    images = cells.transpose(0, 1, 3, 2, 4, 5).reshape(size, side * CELL, side * CELL, 3)
-    return patches(images + NOISE * rng.standard_normal(images.shape, dtype=np.float32))
+    cells = (_STENCILS[shape][..., None] * lit[:, :, None]).reshape(*board.shape, CHANNELS)
+    return np.asarray(cells + NOISE * rng.standard_normal(cells.shape, dtype=np.float32))
 
 
 def patches(images: Pixels) -> Pixels:
@@ -55,13 +51,8 @@ def patches(images: Pixels) -> Pixels:
     return np.ascontiguousarray(cut.reshape(size, -1, CHANNELS))
 
 
-def _stencils() -> Pixels:
-    """Where each shape has colour, and where none has: [shapes + 1, CELL, CELL]."""
-    quarters = np.array([[[dot == "#" for dot in row] for row in rows] for rows in SHAPES.values()], dtype=np.float32)
-    upper = np.concatenate([quarters, quarters[:, :, ::-1]], 2)
-    whole = np.concatenate([upper, upper[:, ::-1]], 1)
-    return np.concatenate([whole, np.zeros_like(whole[:1])])
-
-
-_STENCILS = _stencils()
+# Where each shape has colour, and where none has: [shapes + 1, pixels].
+_STENCILS = np.array(
+    [[dot == "#" for dot in "".join(rows)] for rows in SHAPES.values()] + [[False] * PATCH**2], dtype=np.float32
+)
 _COLOURS = np.array(list(COLOURS.values()), dtype=np.float32)

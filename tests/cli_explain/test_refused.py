@@ -186,8 +186,10 @@ def test_a_full_disk_leaves_nothing_half_written(
 def test_interrupted(trained: Path, tmp_path: Path) -> None:
     arguments = ["explain", str(trained), "--copies", "200", "--plot", str(tmp_path / "page.html")]
     process = subprocess.Popen(
-        [*START, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ALONE
-    )
+        [*START, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ALONE,
+        # Shells start what runs in the background deaf to Ctrl-C, and so would be its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
     assert process.stderr is not None
     assert process.stderr.readline().startswith("explaining replica ")
     time.sleep(1)

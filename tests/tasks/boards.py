@@ -7,35 +7,23 @@ from itnas.tasks.pictures import COLOURS, SHAPES
 Seen = dict[tuple[int, int], tuple[str, str]]  # row and column -> colour and shape
 
 
-def quarter(shape: str, *, upside_down: bool, mirrored: bool) -> list[bool]:
-    rows = SHAPES[shape][::-1] if upside_down else SHAPES[shape]
-    return [dot == "#" for row in rows for dot in (row[::-1] if mirrored else row)]
-
-
-def look(patches: np.ndarray) -> Seen:
-    """What a square picture of patches [N, channels] shows: in each cell the best fitting shape, or nothing."""
-    side = round((len(patches) / 4) ** 0.5)
-    grid = patches.reshape(2 * side, 2 * side, -1)
+def look(cells: np.ndarray) -> Seen:
+    """What a square picture [cells, channels] shows: of each cell the best fitting coloured shape, or nothing."""
+    side = round(len(cells) ** 0.5)
     templates = {
-        (colour, shape): np.concatenate(
-            [
-                np.outer(quarter(shape, upside_down=down, mirrored=right), light).flatten()
-                for down in (False, True)
-                for right in (False, True)
-            ]
-        )
-        for shape in SHAPES
+        (colour, shape): np.outer([dot == "#" for dot in "".join(rows)], light).flatten()
+        for shape, rows in SHAPES.items()
         for colour, light in COLOURS.items()
     }
     seen: Seen = {}
-    for row in range(side):
-        for column in range(side):
-            cell = grid[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].flatten()
-            if np.linalg.norm(cell) < 2.6:  # noise has some 1.4, shapes have at least 3
-                continue
-            misfits = {
-                name: np.linalg.norm(cell - cell @ template / (template @ template) * template)
-                for name, template in templates.items()
-            }
-            seen[row, column] = min(misfits, key=misfits.__getitem__)
+    for number, cell in enumerate(cells):
+        if np.linalg.norm(cell) < 1.3:  # noise has some 0.7, shapes have at least 1.5
+            continue
+
+        def misfit(name: tuple[str, str], cell: np.ndarray = cell) -> float:
+            template = templates[name]
+            brightness = cell @ template / (template @ template)
+            return float(np.linalg.norm(cell - brightness * template))
+
+        seen[divmod(number, side)] = min(templates, key=misfit)
     return seen

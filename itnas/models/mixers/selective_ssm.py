@@ -36,11 +36,15 @@ class SelectiveSsm(Mixer):
         check_order("selective-ssm", geometry)
         u = without_padding(u, geometry.valid)
         walks = [Walk.along(geometry, backwards) for backwards in (False, True)[: len(self.scans)]]
-        found = [
-            walk.back(scan(walk.there(u.transpose(0, 1)).transpose(0, 1)).transpose(0, 1)).transpose(0, 1)
-            for scan, walk in zip(self.scans, walks, strict=True)
-        ]
+        found = [_along(scan, walk, u) for scan, walk in zip(self.scans, walks, strict=True)]
         return found[0] if len(found) == 1 else found[0] + found[1]
+
+
+def _along(scan: Scan, walk: Walk, u: Tensor) -> Tensor:
+    """The scan of the points in the walk's order. Contiguous: matrix products round by how their factors lie, which
+    must not depend on how many replicas are stacked."""
+    arranged = walk.there(u.transpose(0, 1)).transpose(0, 1).contiguous()
+    return walk.back(scan(arranged).transpose(0, 1)).transpose(0, 1)
 
 
 class Scan(nn.Module):
