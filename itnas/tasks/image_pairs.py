@@ -50,7 +50,7 @@ class ImagePairs(Sketched):
     position_dim = 3
 
     length: int = 2 * 2 * 2 + _STATEMENT
-    steps: int = 1000
+    steps: int = 1500
     batch_size: int = 64
 
     @property

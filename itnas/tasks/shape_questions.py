@@ -16,10 +16,10 @@ from itnas.tasks.pictures import CHANNELS, COLOURS, EMPTY, SHAPES, item, lights,
 from itnas.tasks.sketched import Sketch, Sketched
 from itnas.tasks.wording import BYTES, NOTHING, Ints, Wording
 
-ANSWERS = ("none", "one", "two", *COLOURS, *SHAPES)
-_QUESTION = 26  # bytes of the longest question
+ANSWERS = ("none", "one", "two", *COLOURS, "no", "yes")
+_QUESTION = 27  # bytes of the longest question
 
-_WORDS = Wording(("how many ", "what colour is the ", "what is beside the ", "?", *COLOURS, *SHAPES))
+_WORDS = Wording(("how many ", "what colour is the ", "do ", " and ", " match?", "?", *COLOURS, *SHAPES))
 _COLOUR_WORDS, _SHAPE_WORDS = (_WORDS.numbers(words) for words in (COLOURS, SHAPES))
 
 
@@ -28,18 +28,19 @@ _COLOUR_WORDS, _SHAPE_WORDS = (_WORDS.numbers(words) for words in (COLOURS, SHAP
 class ShapeQuestions(Sketched):
     """A circle, a square and a cross, two of one colour and one of another, in n x n cells; and a question in bytes.
 
-    Two of the shapes are neighbours in one row, the third is in another row. "how many red?", "what colour is the
-    circle?" and "what is beside the circle?" are equally likely, and so are the answers to any one question, since
-    pictures are drawn without regard to it and colours and shapes are all alike. So the best guess from the
-    question alone is right in (1/3 + 1/3 + 1/2) / 3 = 7/18, which counts as chance, and from the picture alone in 2/9.
-    The last 26 points are the question; the others are the picture, one a cell. Larger pictures are emptier.
+    "how many red?", "what colour is the circle?" and "do circle and square match?", which asks for their colours, are
+    equally likely, and so are the answers to any one question, since pictures are drawn without regard to it and
+    colours and shapes are all alike. So the best guess from the question alone is right in (1/3 + 1/3 + 1/2) / 3 =
+    7/18, which counts as chance, and from the picture alone in 2/9.
+
+    The last 27 points are the question; the others are the picture, one a cell. Larger pictures are emptier.
     """
 
     name = "shape-questions"
     summary = "A picture of coloured shapes and a question in bytes go in, the answer comes out."
     expects = (
-        "Within the picture and within the question, convolution puts shapes and words together; across the two, "
-        "attention: the question asks for a shape or a colour wherever it is."
+        "Within the question, convolution puts bytes together to words; across the two, attention: the question asks "
+        "for a shape or a colour wherever it is."
     )
     readout = "pooled"
     position_dim = 3
@@ -89,20 +90,20 @@ class ShapeQuestions(Sketched):
         shapes, palette = (rng.permuted(np.tile(np.arange(3), (size, 1)), axis=1) for _ in range(2))
         # One shape of the palette's second colour, two of its last, none of its first.
         colours = rng.permuted(palette[:, [1, 2, 2]], axis=1)
-        places = _places(rng, size, math.isqrt(cells))
+        places = rng.permuted(np.tile(np.arange(cells), (size, 1)), axis=1)[:, :3]
         board = np.full((size, cells), EMPTY)
         np.put_along_axis(board, places, item(shapes, colours), axis=1)
 
         asked = rng.integers(3, size=size)
         counts = _count_question(palette, asked)
         colour = _colour_question(shapes, colours, asked)
-        beside = _beside_question(shapes)
+        match = _match_question(rng, shapes, colours)
         kind = rng.integers(3, size=size)[:, None]
         return {
             "board": board,
             "light": lights(rng, board),
-            "question": np.choose(kind, [counts[0], colour[0], beside[0]]),
-            "answer": np.choose(kind[:, 0], [counts[1], colour[1], beside[1]]),
+            "question": np.choose(kind, [counts[0], colour[0], match[0]]),
+            "answer": np.choose(kind[:, 0], [counts[1], colour[1], match[1]]),
         }
 
     def paint(self, rng: np.random.Generator, sketch: Sketch, length: int) -> Batch:
@@ -121,7 +122,7 @@ class ShapeQuestions(Sketched):
 
 
 def _count_question(palette: Ints, colour: Ints) -> tuple[Ints, Ints]:
-    """Pieces [B, 3] and answers [B]. The colours of a palette are there so often as their place in it says."""
+    """Pieces [B, 5] and answers [B]. The colours of a palette are there so often as their place in it says."""
     counts = (palette == colour[:, None]).argmax(1)
     return _pieces("how many ", _COLOUR_WORDS[colour], "?"), _answers("none", "one", "two")[counts]
 
@@ -135,23 +136,22 @@ def _colour_question(shapes: Ints, colours: Ints, which: Ints) -> tuple[Ints, In
     )
 
 
-def _places(rng: np.random.Generator, size: int, side: int) -> Ints:
-    """Three cells of each board, [B, 3]: the first two neighbours in a row, the third in another row."""
-    row, column, turned = rng.integers(side, size=size), rng.integers(side - 1, size=size), rng.integers(2, size=size)
-    left = row * side + column
-    below = (row + rng.integers(1, side, size=size)) % side
-    return np.stack([left + turned, left + 1 - turned, below * side + rng.integers(side, size=size)], 1)
-
-
-def _beside_question(shapes: Ints) -> tuple[Ints, Ints]:
-    """What the second object has beside it: the first."""
-    return _pieces("what is beside the ", _SHAPE_WORDS[shapes[:, 1]], "?"), _answers(*SHAPES)[shapes[:, 0]]
+def _match_question(rng: np.random.Generator, shapes: Ints, colours: Ints) -> tuple[Ints, Ints]:
+    """Whether two of the objects [B, 3] have one colour; of the pairs, the only such is asked for in half the cases."""
+    size = len(shapes)
+    rows, first = np.arange(size), (colours[:, [1, 2, 0]] == colours[:, [2, 0, 1]]).argmax(1)
+    # The object that is left out: the odd one, or one of the others.
+    out = np.where(rng.integers(2, size=size) == 1, first, (first + rng.integers(1, 3, size=size)) % 3)
+    pair = np.stack([(out + 1) % 3, (out + 2) % 3], 1)
+    one, other = rng.permuted(pair, axis=1).T
+    question = _pieces("do ", _SHAPE_WORDS[shapes[rows, one]], " and ", _SHAPE_WORDS[shapes[rows, other]], " match?")
+    return question, _answers("no", "yes")[(colours[rows, one] == colours[rows, other]).astype(np.int64)]
 
 
 def _pieces(*pieces: str | Ints) -> Ints:
-    """Rows of pieces [B, 3]; those that are given as texts are the same in every row."""
+    """Rows of pieces [B, 5]; those that are given as texts are the same in every row."""
     size = next(len(piece) for piece in pieces if not isinstance(piece, str))
-    rows = np.full((size, 3), NOTHING)
+    rows = np.full((size, 5), NOTHING)
     for column, piece in enumerate(pieces):
         rows[:, column] = _WORDS.number(piece) if isinstance(piece, str) else piece
     return rows

@@ -29,12 +29,10 @@ def answer(seen: Seen, question: str) -> str:
     if found := re.fullmatch(r"what colour is the (\w+)\?", question):
         (colour,) = (colour for colour, shape in seen.values() if shape == found[1])
         return colour
-    found = re.fullmatch(r"what is beside the (\w+)\?", question)
+    found = re.fullmatch(r"do (\w+) and (\w+) match\?", question)
     assert found, question
-    ((row, column),) = (place for place, (_, shape) in seen.items() if shape == found[1])
-    (other,) = (place for place in seen if place[0] == row and place[1] != column)
-    assert abs(other[1] - column) == 1
-    return seen[other][1]
+    one, other = (colour for colour, shape in seen.values() if shape in (found[1], found[2]))
+    return "yes" if one == other else "no"
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -64,24 +62,24 @@ def test_the_question_is_padded_and_the_picture_is_not() -> None:
 
 def test_every_question_has_equally_likely_answers() -> None:
     count = 18_000
-    drawn = ShapeQuestions().sketch(np.random.default_rng(0), count, 35)
-    batch = ShapeQuestions().paint(np.random.default_rng(1), drawn, 35)
+    drawn = ShapeQuestions().sketch(np.random.default_rng(0), count, 36)
+    batch = ShapeQuestions().paint(np.random.default_rng(1), drawn, 36)
     texts = np.array(read(batch.inputs[:, 9:, 0].long().numpy()))
-    assert len(np.unique(texts)) == len(COLOURS) + 2 * len(SHAPES)
+    assert len(np.unique(texts)) == len(COLOURS) + len(SHAPES) + len(SHAPES) * (len(SHAPES) - 1)
     for text in np.unique(texts):
         words = text.rstrip("?").split()
-        own = ANSWERS[:3] if words[0] == "how" else tuple(COLOURS) if words[1] == "colour" else {*SHAPES} - {words[-1]}
+        own = ANSWERS[:3] if words[0] == "how" else tuple(COLOURS) if words[0] == "what" else ("no", "yes")
         targets = batch.targets.numpy()[texts == text]
         shares = np.array([(targets == ANSWERS.index(each)).mean() for each in own])
         assert shares.sum() == pytest.approx(1)
         assert np.abs(shares - 1 / len(own)).max() < 4 * (1 / len(own) / len(targets)) ** 0.5
-    for kind in ("how many", "what colour", "what is"):
+    for kind in ("how many", "what colour", "do "):
         assert abs(np.char.startswith(texts, kind).mean() - 1 / 3) < 4 * (2 / 9 / count) ** 0.5
 
 
 def test_the_question_alone_is_right_by_chance_and_the_picture_less_often() -> None:
     task, count = ShapeQuestions(), 20_000
-    drawn = [task.sketch(np.random.default_rng(seed), count, 30) for seed in range(2)]  # 2 x 2 cells: few pictures
+    drawn = [task.sketch(np.random.default_rng(seed), count, 31) for seed in range(2)]  # 2 x 2 cells: few pictures
     found = {}
     for part in ("question", "board"):
         clues = ([row.tobytes() for row in of[part]] for of in drawn)
@@ -94,13 +92,13 @@ def test_the_question_alone_is_right_by_chance_and_the_picture_less_often() -> N
 
 
 def test_both_together_tell_the_answer() -> None:
-    drawn = ShapeQuestions().sketch(np.random.default_rng(0), 40_000, 30)
+    drawn = ShapeQuestions().sketch(np.random.default_rng(0), 40_000, 31)
     answers: dict[bytes, int] = {}
     for board, question, target in zip(drawn["board"], drawn["question"], drawn["answer"], strict=True):
         assert answers.setdefault(board.tobytes() + question.tobytes(), int(target)) == target
 
 
-@pytest.mark.parametrize("length", [36, 50, 100_000])
+@pytest.mark.parametrize("length", [37, 50, 100_000])
 def test_pictures_that_are_no_squares_are_refused(length: int) -> None:
-    with pytest.raises(ValueError, match="length must be 26 bytes and n x n cells, such as 35, 42, 51; got length="):
+    with pytest.raises(ValueError, match="length must be 27 bytes and n x n cells, such as 36, 43, 52; got length="):
         find(f"shape-questions/length={length}")
