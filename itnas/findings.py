@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from itnas.behaviour.agreement import ANYWHERE, Agreement, Observed, agreement_on, agreements
+from itnas.ranking import best_searched, best_specialist, confirmed_scores
 
 Row = dict[str, Any]
 # What a task may be said to want. A layer that does nothing, or mixes nothing, says nothing of that kind.
@@ -156,8 +157,8 @@ def _scores(trials: Sequence[Row], confirmations: Sequence[Row]) -> dict[str, An
     """The best genome and the best specialist, and how the search did beside chance proposals."""
     complete = [row for row in trials if row["state"] == "complete" and row["score"] is not None]
     confirmed = {row["trial"]: row for row in confirmations if row["state"] == "complete" and row["score"] is not None}
-    best = _best([row for row in complete if row["origin"] != "specialist"], confirmed)
-    special = _best([row for row in complete if row["origin"] == "specialist"], confirmed)
+    scores = confirmed_scores(confirmations)
+    best, special = best_searched(trials, scores), best_specialist(trials, scores)
     random, sampled, count = at_equal_count(trials)
     return {
         "trials": len(complete),
@@ -177,16 +178,7 @@ def _scores(trials: Sequence[Row], confirmations: Sequence[Row]) -> dict[str, An
     }
 
 
-def _best(rows: Sequence[Row], confirmed: Mapping[int, Row]) -> Row | None:
-    """Of confirmed genomes the one that did best on fresh seeds; before there are any, by the search's own score. No
-    test score has a part in it."""
-    fresh = [row for row in rows if row["number"] in confirmed]
-    if fresh:
-        return max(fresh, key=lambda row: (confirmed[row["number"]]["score"], -(row["parameters"] or 0)))
-    return max(rows, key=lambda row: (row["score"], -(row["parameters"] or 0)), default=None)
-
-
-def _confirmed(row: Row | None, confirmed: Mapping[int, Row], name: str) -> float | None:
+def _confirmed(row: Mapping[str, Any] | None, confirmed: Mapping[int, Row], name: str) -> float | None:
     return confirmed[row["number"]][name] if row is not None and row["number"] in confirmed else None
 
 

@@ -1,26 +1,61 @@
-"""Named choices: a dict filled by a decorator, and an error that helps when a name is unknown."""
+"""Named choices: a dict filled by decorators and by other packages, and an error that helps when a name is unknown."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
-from typing import Generic, TypeVar
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """What can be chosen by name for one purpose ("plan", "activation", ...)."""
+    """What can be chosen by name for one purpose ("plan", "activation", ...).
 
-    def __init__(self, purpose: str) -> None:
-        self.purpose = purpose
-        self._entries: dict[str, T] = {}
+    With a `group`, other packages may offer more by entry points of that group. They are loaded when somebody first
+    looks into the registry, in every process that does: workers know what the command line knows. Loading one may
+    register it under the entry point's name, by the decorator that itnas uses too; else `adopt` does.
+    """
+
+    def __init__(
+        self, purpose: str, *, group: str | None = None, adopt: Callable[[str, Any], object] | None = None
+    ) -> None:
+        self.purpose, self.group, self._adopt = purpose, group, adopt
+        self._own: dict[str, T] = {}
+        self._complete = group is None
 
     def add(self, name: str, entry: T) -> T:
-        if name in self._entries:
+        if name in self._own:
             raise ValueError(f"the {self.purpose} {name!r} is registered twice")
-        self._entries[name] = entry
+        self._own[name] = entry
         return entry
+
+    @property
+    def _entries(self) -> dict[str, T]:
+        if not self._complete:
+            self._complete = True  # a package that looks in here while it is loaded sees what there is so far
+            for point in entry_points(group=str(self.group)):
+                self._load(point)
+        return self._own
+
+    def _load(self, point: EntryPoint) -> None:
+        """A package that is broken must not take down what does not need it."""
+        try:
+            found = point.load()
+            if point.name not in self._own and self._adopt is not None:
+                self._adopt(point.name, found)
+            if point.name not in self._own:
+                raise ValueError("what it names has another name than the entry point")
+        except Exception as error:
+            package = "" if point.dist is None else f" of the package {point.dist.name}"
+            told = f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"the {self.purpose} {point.name!r}{package} is left out, since {point.value} cannot be loaded: {told}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def __getitem__(self, name: str) -> T:
         check_choice(self.purpose, name, self._entries)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from itnas.findings import block_findings, findings
 from itnas.genome import Genome
 from itnas.pareto import pareto_front
+from itnas.ranking import best_searched, best_specialist, confirmed_scores
 from itnas.rungs import UNSTOPPED, rung_correlations
-from itnas.store import RunError, RunReader
+from itnas.store import RunError, RunReader, placed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,20 +99,21 @@ class Run:
         return block_findings(self.tasks, self.reader.layers())
 
     def best(self, task: str | None = None) -> Genome:
-        """The best genome of a task; the confirmed ones go before the others."""
+        """The best genome of a task, as `best_trial` has it."""
         return Genome.from_dict(self.reader.genome(self.reader.trial(self.best_trial(task))["genome"]))
 
     def best_trial(self, task: str | None = None) -> int:
-        """The number of the trial whose genome is the best, specialists included."""
+        """The number of the trial whose genome is the best: of what was searched, and a specialist only where nothing
+        else is complete. Those that were trained again on fresh seeds go before the others."""
         own = self.named(task)
-        complete = [row for row in self.reader.trials(own) if row["state"] == "complete" and row["score"] is not None]
-        if not complete:
-            raise RunError(f"{self.folder}: no trial on {own} is complete yet")
-        confirmed = {row["trial"]: row["score"] for row in self.reader.confirmations() if row["state"] == "complete"}
-        fresh = [row for row in complete if row["number"] in confirmed]
-        if fresh:
-            return int(max(fresh, key=lambda row: (confirmed[row["number"]], -row["parameters"]))["number"])
-        return int(max(complete, key=lambda row: (row["score"], -row["parameters"]))["number"])
+        trials, confirmed = self.reader.trials(own), confirmed_scores(self.reader.confirmations())
+        best = best_searched(trials, confirmed) or best_specialist(trials, confirmed)
+        if best is None:
+            raise RunError(
+                f"{self.folder}: no trial on {own} is complete yet: see `itnas status {self.folder}`, and go on with "
+                f"`itnas resume {self.folder}`"
+            )
+        return int(best["number"])
 
     def pareto(self, task: str | None = None) -> pd.DataFrame:
         """The complete trials of a task that no other beats in score and in cost at once, the best first."""
@@ -135,7 +137,7 @@ class Run:
             there = sorted({row["trial"] for row in self.reader.kept() if row["what"] == "weights"})
             told = f"those of trials {', '.join(map(str, there))} were" if there else "none were"
             raise RunError(f"{self.folder}: the networks of trial {trial} were not kept; {told}")
-        return self.folder / kept["weights"]
+        return placed(self.folder, kept["weights"])
 
     def kept(self, trial: int) -> dict[str, str]:
         """Where the "weights" and "kernels" of a trial are, in the run's folder: confirmed ones go before others."""

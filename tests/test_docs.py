@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks import tables
 from itnas.behaviour.replacements import FAMILIES
+from itnas.operator.plans import PLANS
+from itnas.search.samplers import SAMPLERS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -17,7 +19,8 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 def test_python_in_the_documentation_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page's blocks run one after another in one namespace, as a reader would type them."""
     # What a page registers is gone after it.
-    monkeypatch.setattr(FAMILIES, "_entries", dict(FAMILIES.items()))
+    for registry in (FAMILIES, PLANS, SAMPLERS):
+        monkeypatch.setattr(registry, "_own", dict(registry.items()))
     names: dict[str, object] = {}
     for block in BLOCK.findall(page.read_text()):
         exec(compile(block, page.name, "exec"), names)
@@ -32,8 +35,6 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_plan_is_documented() -> None:
-    from itnas.operator.plans import PLANS
-
     text = (ROOT / "docs" / "plans.md").read_text()
     for name in PLANS:
         assert f"`{name}`" in text, f"docs/plans.md does not mention the plan {name}"

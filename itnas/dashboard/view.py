@@ -14,8 +14,9 @@ from itnas.dashboard.choices import Choices, handle
 from itnas.dashboard.verdicts import checked
 from itnas.findings import block_findings, findings
 from itnas.genome import Genome
+from itnas.ranking import best_of, confirmed_scores
 from itnas.rungs import UNSTOPPED, rung_correlations
-from itnas.store import RunError
+from itnas.store import RunError, placed
 from itnas.store.follow import Follower
 from itnas.store.lock import driven
 from itnas.store.summary import summarise
@@ -172,14 +173,12 @@ class RunView:
         ended = own[(own["state"] == "complete") & own["score"].notna()]
         searched = ended[ended["origin"] != "specialist"]
         ended = searched if len(searched) else ended
-        numbers = set(ended["number"])
-        confirmed = [
-            row for row in self.follower.confirmations() if row["trial"] in numbers and row["score"] is not None
-        ]
-        if confirmed:
-            return int(max(confirmed, key=lambda row: row["score"])["trial"])
-        ranked = ended.sort_values("score", ascending=False, kind="stable")["number"].tolist()
-        return int(ranked[0]) if ranked else None
+        confirmed = confirmed_scores(self.follower.confirmations())
+        fresh = ended[ended["number"].isin(list(confirmed))]
+        ranked = ended.sort_values(["score", "parameters", "number"], ascending=[False, True, True])
+        rows: Any = (fresh if len(fresh) else ranked.head(1)).to_dict("records")
+        best = best_of(rows, confirmed)
+        return None if best is None else int(best["number"])
 
     def genome(self, trial: int) -> Genome:
         return Genome.from_dict(self.reader.genome(self.trial(trial)["genome"]))
@@ -197,10 +196,7 @@ class RunView:
             if not rows:
                 return None
             row = max(rows, key=lambda row: row["phase"] == "confirm")
-            path = (self.reader.folder / row["path"]).resolve()
-            if not path.is_relative_to(self.reader.folder.resolve()):
-                raise RunError(f"{self.name}: {row['path']} lies outside of the run")
-            return KernelFile.read(path / "kernels.npz")
+            return KernelFile.read(placed(self.reader.folder, row["path"]))
 
         return self._once(("kernels", trial), make)
 

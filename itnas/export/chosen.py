@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shlex
 from collections.abc import Mapping
@@ -12,8 +11,9 @@ from typing import Any
 from itnas.export.source import Source
 from itnas.genome import Genome
 from itnas.run import Run
-from itnas.store import RunError
-from itnas.tasks import Task, find
+from itnas.search.settings import SweepSettings
+from itnas.store import RunError, placed
+from itnas.tasks import Task
 from itnas.training.trained_folder import TrainedFolder
 from itnas.version import __version__
 
@@ -32,7 +32,7 @@ def of_run(run: Run, task: str | None = None, trial: int | None = None) -> Sourc
         raise RunError(f"{run.folder}: trial {number} is {row['state']}, not complete{others}")
     kept = run.kept(number).get("weights")
     if kept is not None:
-        return _of_trained(run, row, TrainedFolder.open(run.folder / kept))
+        return _of_trained(run, row, TrainedFolder.open(placed(run.folder, kept)))
     genome = Genome.from_dict(run.reader.genome(row["genome"]))
     own = _task(run, row["task"])
     told = _search_result(run, row, own)
@@ -55,8 +55,7 @@ def _of_trained(run: Run, row: Row, folder: TrainedFolder) -> Source:
 
 def _task(run: Run, name: str) -> Task:
     """The task as the sweep trained on it."""
-    found, length = find(name), run.settings.get("length")
-    return found if length is None else dataclasses.replace(found, length=length)
+    return SweepSettings.from_dict(run.settings, str(run.folder)).task(name)
 
 
 def _training_result(result: Row) -> dict[str, Any]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from itnas.tasks import Batch, Task
-from itnas.tasks.base import take
 
 SEED = 2_026  # of the samples that are compared on; validation and test splits have seed 0
 SAMPLES = 512
-TOGETHER = 64
 
 
 def lengths_of(task: Task) -> list[int]:
@@ -59,12 +56,9 @@ def within(found: float, most: float) -> float:
 
 def score(network: nn.Module, task: Task, split: str = "validation", samples: int = SAMPLES) -> float:
     """The task's metric on the samples of a split that trainings are scored on."""
-    size = task.split_size(split)
-    whole = task.batch(split, size=samples if size is None else min(samples, size))
-    total = weight = 0.0
+    tally = task.tally()
     with torch.no_grad():
-        for start in range(0, len(whole), TOGETHER):
-            batch = take(whole, np.arange(start, min(start + TOGETHER, len(whole))))
-            value, weighs = task.score(network(batch.inputs, batch.domain), batch)
-            total, weight = total + value * weighs, weight + weighs
-    return total / weight if weight else float("nan")
+        for batch in task.portions(split, samples):
+            tally.add(network(batch.inputs, batch.domain), batch)
+    found = tally.score()
+    return float("nan") if found is None else found

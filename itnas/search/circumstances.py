@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from itnas.tasks import find
+from itnas.search.settings import SweepSettings
 from itnas.version import __version__
 
 
@@ -33,7 +32,7 @@ def _cpu() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def levels(tasks: Sequence[str]) -> dict[str, dict[str, float | None]]:
+def levels(settings: SweepSettings) -> dict[str, dict[str, float | None]]:
     """What guessing earns on each task, and what nobody can exceed."""
-    found = {name: find(name) for name in tasks}
+    found = {name: settings.task(name) for name in settings.tasks}
     return {name: {"chance": task.chance, "ceiling": task.ceiling} for name, task in found.items()}

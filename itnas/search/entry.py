@@ -38,7 +38,8 @@ def run_search(
     means = Means(engine=engine, address=address, slots=slots, hours=hours)
     check_data(chosen, address)
     folder = default_folder(found, chosen) if run is None else Path(run)
-    with Sweep.create(folder, found, chosen) as sweep, stop_request() as stop:
+    # Before there is a run that `itnas stop` can find.
+    with stop_request() as stop, Sweep.create(folder, found, chosen) as sweep:
         sweep.run(means, stop=stop)
     return Run(folder)
 
@@ -52,9 +53,12 @@ def run_again(
     hours: float | None = None,
     **changes: Any,
 ) -> Run:
-    """Go on with a run: one that was interrupted, or one that is to have more trials or tasks (`changes`)."""
+    """Go on with a run: one that was interrupted, or one that is to have more trials or tasks.
+
+    `changes`: trials, tasks, sampler, random_share, pruner, confirm, keep, verdicts, timeout, attempts.
+    """
     means = Means(engine=engine, address=address, slots=slots, hours=hours)
-    with Sweep.open(Path(run)) as sweep, stop_request() as stop:
+    with stop_request() as stop, Sweep.open(Path(run)) as sweep:
         sweep.extend(**changes)
         sweep.run(means, stop=stop)
     return Run(run)

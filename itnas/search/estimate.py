@@ -52,14 +52,14 @@ def _threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _feasible(space: Space, label: str, seed: int) -> list[Genome]:
+def _feasible(space: Space, settings: SweepSettings, label: str) -> list[Genome]:
     """Random genomes that a trial on the task may be."""
-    rng = np.random.default_rng(seed)
+    rng, task = np.random.default_rng(settings.seed), settings.task(label)
     found: list[Genome] = []
     broken = ""
     for _ in range(TRIED_GENOMES):
         genome = space.genome(space.sample(rng))
-        said = space.violation(genome, find(label))
+        said = space.violation(genome, task, settings.batch_size)
         broken = said or broken
         found += [genome] if said is None else []
         if len(found) == TIMED_GENOMES:
@@ -70,18 +70,18 @@ def _feasible(space: Space, label: str, seed: int) -> list[Genome]:
 
 
 def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any]:
-    task = find(label)
+    task = settings.task(label)
     specials = min(len(settings.specialists), settings.trials)
     searched = settings.trials - specials
     random = round(searched * settings.random_share)
-    steps = settings.steps or task.steps
-    genomes = _feasible(space, label, settings.seed)
+    genomes = _feasible(space, settings, label)
     per_step = statistics.fmean(_seconds(genome, settings, label) for genome in genomes)
     baselines = [space.baseline(name) for name in settings.specialists]
     # One that cannot be built for the task fails at once.
     built = [each for each in baselines if Constraints().violation(each, task) is None]
     special = statistics.fmean([_seconds(each, settings, label) for each in built] or [0.0])
     confirmations = settings.confirm + (1 if settings.confirm and specials else 0)
+    steps = settings.steps or genomes[0].training.steps or task.steps
     # A confirmation trains other numbers of replicas, of one learning rate.
     rates = len(genomes[0].training.learning_rates)
     share = settings.confirm_replicas / (settings.replicas * rates)

@@ -21,7 +21,6 @@ from itnas.search.settings import SweepSettings
 from itnas.search.study import Asked, TaskStudy, as_asked
 from itnas.space import Space
 from itnas.space.constraints import Constraints
-from itnas.tasks import find
 
 TRIES = 12  # proposals of known genomes in a row before something else is done
 INFEASIBLE = 200  # proposals against the constraints before the space is given up
@@ -116,7 +115,11 @@ class Proposer:
                 events.append(Event("ask", task, None, data | {"known": earlier[0]}))
                 self._end_known(state, asked.number, earlier[0])
             else:
-                broken = None if earlier else self.space.violation(genome, find(task))
+                broken = (
+                    None
+                    if earlier
+                    else self.space.violation(genome, self.settings.task(task), self.settings.batch_size)
+                )
                 proposal = Proposal(self.next_trial, task, genome, origin, None, len(earlier), broken)
                 events.append(Event("ask", task, proposal.trial, data | ({"infeasible": True} if broken else {})))
                 proposals.append(proposal)
@@ -135,7 +138,7 @@ class Proposer:
         """One that cannot be built for the task takes no place among the trials."""
         genome = self.space.baseline(name)
         earlier = self.tasks[task].of_genome[genome.hash]
-        broken = Constraints().violation(genome, find(task))
+        broken = Constraints().violation(genome, self.settings.task(task))
         proposal = Proposal(self.next_trial, task, genome, "specialist", name, len(earlier), broken)
         data = {"origin": "specialist", "name": name, "genome": genome.to_dict()}
         event = Event("ask", task, proposal.trial, data | ({"infeasible": True} if broken else {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -10,7 +11,21 @@ from itnas.genes import Count
 from itnas.models.specialists import LAYERS, SPECIALISTS
 from itnas.registry import check_choice
 from itnas.settings import Settings
+from itnas.tasks import Task, find
 
+# What a sweep that has begun may be given anew.
+CHANGEABLE = (
+    "trials",
+    "tasks",
+    "sampler",
+    "random_share",
+    "pruner",
+    "confirm",
+    "keep",
+    "verdicts",
+    "timeout",
+    "attempts",
+)
 COSTS = ("parameters", "flops", "seconds")
 Objective = Literal["score", "parameters", "flops", "seconds"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -77,6 +92,18 @@ class SweepSettings(Settings):
         """Shares of a trial's budget after which its score is taken."""
         return tuple((number + 1) / self.rungs for number in range(self.rungs))
 
+    def task(self, label: str) -> Task:
+        """A task as the sweep trains on it: chance, ceiling and what a genome costs there follow the length."""
+        found = find(label)
+        return found if self.length is None else dataclasses.replace(found, length=self.length)
+
     def changed(self, **changes: Any) -> SweepSettings:
-        """The same with some settings changed, checked anew."""
+        """The same with some settings changed, checked anew; what would make its trials incomparable must not."""
+        for name in changes:
+            if name not in CHANGEABLE:
+                check_choice("setting", name, type(self).model_fields)
+                raise ValueError(
+                    f"{name} cannot change in a sweep that has begun, since its trials would no longer be comparable: "
+                    f"start another one, or change {', '.join(CHANGEABLE)}"
+                )
         return type(self).from_dict(self.to_dict() | changes, "sweep")

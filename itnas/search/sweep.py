@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
@@ -89,7 +90,7 @@ class Sweep:
                 writer.set("created", time.time())
                 writer.set("state", "created")
                 writer.set("versions", versions())
-                writer.set("levels", levels(settings.tasks))
+                writer.set("levels", levels(settings))
                 writer.event("settings", None, None, settings.to_dict())
             stack.pop_all()
         return cls(folder, lock, writer)
@@ -106,14 +107,18 @@ class Sweep:
         return cls(folder, lock, writer)
 
     def extend(self, **changes: Any) -> None:
-        """More trials, more tasks, another sampler: from here on."""
-        settings = self.settings.changed(**changes)
-        if settings == self.settings:
+        """More trials, more tasks (beside those that it has), another sampler: from here on."""
+        before = self.settings
+        if "tasks" in changes:
+            added = [task for task in changes["tasks"] if task not in before.tasks]
+            changes = changes | {"tasks": [*before.tasks, *added]}
+        settings = before.changed(**changes)
+        if settings == before:
             return
         check_settings(settings)
         with self.writer.transaction(durable=True):
             self.writer.set("settings", settings.to_dict())
-            self.writer.set("levels", levels(settings.tasks))
+            self.writer.set("levels", levels(settings))
             self.writer.event("settings", None, None, settings.to_dict())
 
     @property
@@ -162,7 +167,7 @@ class Sweep:
         return SweepSettings.from_dict(next(iter(self._events())).data, str(self.folder))
 
     def _events(self) -> list[Event]:
-        return [Event(row["kind"], row["task"], row["trial"], row["data"]) for row in RunReader(self.folder).events()]
+        return events_of(RunReader(self.folder))
 
     def _state(self, state: str, means: Means) -> None:
         with self.writer.transaction():
@@ -173,8 +178,6 @@ class Sweep:
             self.writer.set("machine", machine())
 
     def _value(self, key: str, default: Any = None) -> Any:
-        import json
-
         found = self.writer.rows("SELECT value FROM sweep WHERE key = ?", key)
         return json.loads(found[0]["value"]) if found else default
 

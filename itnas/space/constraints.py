@@ -26,13 +26,16 @@ class Constraints:
     memory: float | None = None  # bytes that a training batch of one replica keeps for the backward pass
     length: int | None = None
 
-    def violation(self, genome: Genome, task: Task | str) -> str | None:
-        """The first bound that a genome breaks on a task, or why it cannot be built there; None: all is well."""
+    def violation(self, genome: Genome, task: Task | str, batch_size: int | None = None) -> str | None:
+        """The first bound that a genome breaks on a task, or why it cannot be built there; None: all is well.
+
+        `batch_size`: that of the training, where neither the genome nor the task decides.
+        """
         from itnas.tasks import find
 
         found = find(task)
         length = self._length(found)
-        batch_size = genome.training.batch_size or found.batch_size
+        batch_size = batch_size or genome.training.batch_size or found.batch_size
         try:
             cost = genome.cost(length, found, batch_size=batch_size if self.memory is not None else 1)
         except ValueError as error:

@@ -167,9 +167,9 @@ class Space:
         """How many different genomes there are: counted up to `limit` assignments, estimated beyond."""
         return count_genomes(self.root, self.names, lambda document: genome_of(document).hash, limit)
 
-    def violation(self, genome: Genome, task: Task | str) -> str | None:
+    def violation(self, genome: Genome, task: Task | str, batch_size: int | None = None) -> str | None:
         """The first constraint that a genome breaks on a task, or why it cannot be built there; None: neither."""
-        return self.constraints.violation(genome, task)
+        return self.constraints.violation(genome, task, batch_size)
 
     def tree(self) -> list[Row]:
         """One row per domain and option, in document order, for printing."""

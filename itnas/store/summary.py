@@ -66,9 +66,12 @@ def _task(reader: RunReader, task: str, settings: dict[str, Any]) -> dict[str, A
 
 
 def _best(reader: RunReader, task: str, whose: str) -> dict[str, Any]:
+    """By the rule of `itnas.ranking`, which is too slow for runs of many trials."""
     found = reader.rows(
-        f"SELECT * FROM trials WHERE task = ? AND state = 'complete' AND {whose} "
-        "ORDER BY score DESC, parameters, number LIMIT 1",
+        "SELECT trials.* FROM trials LEFT JOIN confirmations AS c "
+        "ON c.trial = trials.number AND c.state = 'complete' AND c.score IS NOT NULL "
+        f"WHERE trials.task = ? AND trials.state = 'complete' AND trials.score IS NOT NULL AND {whose} "
+        "ORDER BY c.score IS NULL, coalesce(c.score, trials.score) DESC, trials.parameters, trials.number LIMIT 1",
         task,
     )
     return found[0] if found else {}

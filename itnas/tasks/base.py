@@ -239,10 +239,10 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
-TASKS: Registry[type[Task]] = Registry("task")
-
-
 def register(task: type[Task]) -> type[Task]:
     """Make a task known by its name."""
     TASKS.add(task.name, task)
     return task
+
+
+TASKS: Registry[type[Task]] = Registry("task", group="itnas.tasks", adopt=lambda _, task: register(task))

@@ -3,14 +3,19 @@
 import sqlite3
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from itnas.genome import Genome
 from itnas.run import Run
+from itnas.search.circumstances import levels
 from itnas.search.job import Failure, Job, Message, Started
 from itnas.search.replay import replay
 from itnas.search.sweep import Means, Sweep
+from itnas.space import Space
 from itnas.store import RunError, RunReader
+from itnas.tasks import find
 from tests.search.toy import RUNGS, failing, tables, toy_settings, toy_space, value, work
 
 INLINE = Means(engine="inline")
@@ -31,8 +36,6 @@ def test_every_trial_is_written(tmp_path: Path) -> None:
     complete = trials[trials["state"] == "complete"]
     for row in complete.itertuples():
         genome = run.reader.genome(row.genome)
-        from itnas.genome import Genome
-
         assert row.score == pytest.approx(value(Genome.from_dict(genome)))
     assert complete["parameters"].notna().all()
     assert (complete["cost"] == complete["parameters"]).all()
@@ -133,6 +136,60 @@ def test_a_sweep_can_be_given_more_trials_and_tasks(tmp_path: Path) -> None:
     assert dict(trials.groupby("task").size()) == {"delay": 9, "flip-flop": 9, "parity": 9}
     assert tables(folder)["trials"][:12] == before["trials"]
     assert replay(RunReader(folder)).differing == 0
+
+
+def test_new_tasks_come_beside_those_that_are_there(tmp_path: Path) -> None:
+    with Sweep.open(_sweep(tmp_path / "run", trials=3)) as sweep:
+        before = sweep.settings.tasks
+        sweep.extend(tasks=["parity", before[0]])
+        assert sweep.settings.tasks == (*before, "parity")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"objectives": ["score", "parameters"]}, {"rungs": 3}, {"seed": 1}, {"length": 16}, {"replicas": 9}, {"steps": 7}],
+)
+def test_what_would_make_trials_incomparable_cannot_change(tmp_path: Path, changes: dict[str, Any]) -> None:
+    folder = _sweep(tmp_path / "run", trials=3)
+    with Sweep.open(folder) as sweep:
+        before = sweep.settings
+        with pytest.raises(ValueError, match=f"{next(iter(changes))} cannot change in a sweep that has begun"):
+            sweep.extend(**changes)
+        assert sweep.settings == before
+
+
+def test_a_change_of_what_is_no_setting_is_told_from_one_that_is_refused(tmp_path: Path) -> None:
+    with (
+        Sweep.open(_sweep(tmp_path / "run", trials=3)) as sweep,
+        pytest.raises(ValueError, match=r"unknown setting 'trails'.*did you mean 'trials'"),
+    ):
+        sweep.extend(trails=9)
+
+
+def test_chance_and_constraints_are_those_of_the_length_that_is_trained_at(tmp_path: Path) -> None:
+    settings = toy_settings(tasks=["permutation-composition"], length=16)
+    task = settings.task("permutation-composition")
+    assert task.length == 16
+    assert (
+        levels(settings)["permutation-composition"]["chance"] == task.chance != find("permutation-composition").chance
+    )
+
+    space = Space.parse(
+        "width: {choice: [8, 64]}\nlayers: [{kernel: {features: [content]}}]\nconstraints: {memory: 2.5 MB}",
+        name="small",
+    )
+    kept = {}
+    for length in (None, 256):
+        folder = tmp_path / str(length)
+        about = toy_settings(tasks=["delay"], length=length, batch_size=4, specialists=[], trials=3, random_share=1.0)
+        with Sweep.create(folder, space, about) as sweep:
+            sweep.run(INLINE, work=work)
+        kept[length] = {
+            Genome.from_dict(RunReader(folder).genome(row["genome"])).width
+            for row in RunReader(folder).trials()
+            if row["state"] != "infeasible"
+        }
+    assert kept == {None: {8, 64}, 256: {8}}
 
 
 def test_an_ended_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ class Replacement(abc.ABC):
     holds other samples."""
 
     family: ClassVar[str]
-    summary: ClassVar[str]  # what is left of the kernel
+    summary: ClassVar[str]  # what is left of the kernel, for the legend of `itnas explain`
     budgeted: ClassVar[bool] = False  # whether it comes in sizes, more of which never hurts
     exact: ClassVar[bool] = False  # whether the largest is the layer's own kernel
     across: ClassVar[bool] = False  # whether it has a meaning between two parts of a union
@@ -63,9 +63,9 @@ class Sum(Replacement):
         return tuple(self.family.split(" + "))
 
 
-FAMILIES: Registry[type[Replacement]] = Registry("family")
-
-
 def register(replacement: type[Replacement]) -> type[Replacement]:
     """Make a family known by its name."""
     return FAMILIES.add(replacement.family, replacement)
+
+
+FAMILIES: Registry[type[Replacement]] = Registry("family", group="itnas.families", adopt=lambda _, made: register(made))

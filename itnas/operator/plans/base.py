@@ -12,6 +12,7 @@ from torch import Tensor
 from itnas.operator.domain import Geometry, Lattice, Modalities
 from itnas.operator.kernel import Form, Kernel
 from itnas.operator.normaliser import Normaliser
+from itnas.operator.plans.fold import unwrapped
 from itnas.operator.quadrature import Quadrature, Window
 from itnas.operator.random import SampleKey
 from itnas.registry import Registry
@@ -58,11 +59,6 @@ class Problem:
     def window(self) -> float | None:
         return self.quadrature.width if isinstance(self.quadrature, Window) else None
 
-    @property
-    def masked(self) -> bool:
-        """Whether some pairs of valid points do not see each other."""
-        return self.causal or self.window is not None or self.geometry.edges is not None
-
     @cached_property
     def form(self) -> Form:
         form = self.kernel(self.u, self.geometry, self.clock)
@@ -103,6 +99,22 @@ class Problem:
         if self.geometry.valid is None:
             return y
         return y * self.geometry.valid.to(y.dtype)[:, None, :, None]
+
+
+def negative_measure(problem: Problem) -> bool:
+    """Whether some point weighs less than nothing, in any replica: such a measure has no logarithm."""
+    mu = problem.measure
+    if mu is None or problem.geometry.weights is None:  # padding, clocks and shares are never negative
+        return False
+    if mu.is_cuda and torch.cuda.is_current_stream_capturing():
+        return False  # no number can be read while a CUDA graph is recorded: the eager steps before it were asked
+    return bool((unwrapped(mu) < 0).any())
+
+
+def log_measure(mu: Tensor, empty: float) -> Tensor:
+    """log mu; `empty`, with gradient 0, where mu is 0."""
+    nothing = mu == 0
+    return mu.masked_fill(nothing, 1).log().masked_fill(nothing, empty)
 
 
 def distances(geometry: Geometry, rows: Tensor | None = None) -> Tensor:
@@ -171,10 +183,10 @@ class Plan(abc.ABC):
         """y, [B, H, N, D]."""
 
 
-PLANS: Registry[Plan] = Registry("plan")
-
-
 def register(plan: type[Plan]) -> type[Plan]:
     """Make a plan known by its name."""
     PLANS.add(plan.name, plan())
     return plan
+
+
+PLANS: Registry[Plan] = Registry("plan", group="itnas.plans", adopt=lambda _, plan: register(plan))

@@ -43,6 +43,9 @@ class Dense(Plan):
         return kernel @ values
 
 
+FOREIGN = 16.0  # what a pair is taken to cost under a kernel that is not itnas's own
+
+
 def pair_work(problem: Problem) -> float:
     """How much one pair costs, in units of one hidden unit of a kernel MLP: what pairwise plans are proportional to."""
     kernel = problem.kernel
@@ -50,5 +53,6 @@ def pair_work(problem: Problem) -> float:
         products = kernel.spec.products * kernel.spec.product_dim if "product" in kernel.features else 0
         hidden, layers = kernel.spec.hidden, kernel.spec.layers
         return 1 + products / 2 + hidden * min(layers, 1) + hidden**2 / 4 * max(layers - 1, 0)
-    assert isinstance(kernel, FactorisedKernelModule)
-    return 0.1 * kernel.spec.rank if kernel.rate is None else kernel.spec.rank
+    if isinstance(kernel, FactorisedKernelModule):
+        return 0.1 * kernel.spec.rank if kernel.rate is None else kernel.spec.rank
+    return FOREIGN

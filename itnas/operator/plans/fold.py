@@ -44,3 +44,15 @@ def unfold(part: Tensor, replicas: int) -> Tensor:
 def is_replicated(part: Tensor) -> bool:
     """Whether a tensor carries a vmapped axis right now."""
     return torch._C._functorch.is_batchedtensor(part)
+
+
+def in_transform(part: Tensor) -> bool:
+    """Whether a `torch.func` transform is at work on the tensor."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(part))
+
+
+def unwrapped(part: Tensor) -> Tensor:
+    """The plain tensor under all transforms, with every replica in it: to look at its numbers, not to go on with."""
+    while in_transform(part):
+        part = torch._C._functorch.get_unwrapped(part)
+    return part

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from itnas.operator.kernel import POSITIONAL, MLPKernelModule, PairForm, Relation
 from itnas.operator.normaliser import reciprocal
-from itnas.operator.plans.base import Plan, Problem, register
+from itnas.operator.plans.base import Plan, Problem, log_measure, negative_measure, register
 from itnas.operator.plans.compiled import Tensors, run
 from itnas.operator.plans.dense import pair_work
 from itnas.operator.plans.fused_arguments import FusedArguments
@@ -37,7 +37,7 @@ class Fused(Plan):
     def refusal(self, problem: Problem) -> str | None:
         kernel, geometry, device = problem.kernel, problem.geometry, problem.u.device.type
         if not isinstance(kernel, MLPKernelModule):
-            return "it evaluates kernel MLPs; a FactorisedKernel has its own plan, 'scan'"
+            return f"it evaluates kernel MLPs, and this kernel is a {type(kernel).__name__}"
         if not isinstance(problem.quadrature, Full) or geometry.edges is not None:
             return "it visits all pairs, and a window, a sample or a graph's edges leave most of them out"
         tabled = geometry.lattice is not None or (geometry.modalities is not None and geometry.modalities.coded)
@@ -51,6 +51,8 @@ class Fused(Plan):
             return f"it computes {' and '.join(map(str, DTYPES[device]))} on {device}, not {problem.values.dtype}"
         if device == "cuda" and kernel.spec.layers > 1:
             return f"its CUDA kernel has one hidden layer at most, and the kernel MLP has {kernel.spec.layers}"
+        if problem.normaliser.link == "exp" and negative_measure(problem):
+            return "under softmax the measure enters as its logarithm, and some weights of the domain are negative"
         return None
 
     def cost(self, problem: Problem) -> float:
@@ -79,7 +81,7 @@ def fused_arguments(problem: Problem) -> FusedArguments:
     positions = problem.geometry.positions
     assert form.rows.linear is not None
     assert form.cols.linear is not None
-    shift = _log(problem.measure) if softmax and problem.measure is not None else None
+    shift = log_measure(problem.measure, -torch.inf) if softmax and problem.measure is not None else None
     return FusedArguments(
         values=problem.values,
         row=form.rows.linear,
@@ -107,12 +109,6 @@ def fused_arguments(problem: Problem) -> FusedArguments:
         link={"identity": "identity", "sigmoid": "sigmoid", "exp": "softmax"}[problem.normaliser.link],
         causal=problem.causal,
     )
-
-
-def _log(measure: Tensor) -> Tensor:
-    """log mu, minus infinity with gradient 0 where mu = 0."""
-    nothing = measure == 0
-    return torch.where(nothing, -torch.inf, torch.where(nothing, 1.0, measure).log())
 
 
 def _with_sample_axis(part: Tensor | None) -> Tensor | None:

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from itnas.operator.kernel import MLPKernelModule
 from itnas.operator.kernel.base import head_linear
-from itnas.operator.plans.base import Plan, Problem, register
-from itnas.operator.plans.fold import fold_all, unfold
+from itnas.operator.plans.base import Plan, Problem, log_measure, negative_measure, register
+from itnas.operator.plans.fold import fold_all, in_transform, unfold
 from itnas.operator.quadrature import Full
 
 
@@ -42,7 +42,7 @@ class SDPA(Plan):
             return "the edges of a graph say who sees whom, and attention visits all points"
         if not isinstance(problem.quadrature, Full):
             return f"attention visits all points, and the quadrature is {problem.quadrature}"
-        if _has_negative(problem.geometry.weights):
+        if negative_measure(problem):
             return "the measure enters as its logarithm, and some weights of the domain are negative"
         return None
 
@@ -60,8 +60,9 @@ class SDPA(Plan):
         mu, mask = problem.measure, None
         if mu is None:
             return _attend_padded(query, key, problem.values, problem.causal)
-        weight = _log(mu).to(key.dtype)
-        if problem.causal or mu.requires_grad or _in_transform(mu):
+        # A number so negative that exp gives 0, but finite: infinity would make gradients NaN.
+        weight = log_measure(mu, torch.finfo(mu.dtype).min / 4).to(key.dtype)
+        if problem.causal or mu.requires_grad or in_transform(mu):
             # As one more channel of the dot product log mu needs no N x N mask, and has a gradient.
             query = F.pad(query, (0, 1), value=1.0)
             key = torch.cat([key, weight.unsqueeze(-1).expand(*key.shape[:-1], 1)], -1)
@@ -86,20 +87,10 @@ def _sides(problem: Problem) -> tuple[Tensor, Tensor]:
     return query, head_linear(problem.u, kernel.key, kernel.key_bias)
 
 
-def _log(mu: Tensor) -> Tensor:
-    """log mu; where mu is 0, a number so negative that exp gives 0, but finite: infinity would make gradients NaN."""
-    empty = mu == 0
-    return mu.masked_fill(empty, 1).log().masked_fill(empty, torch.finfo(mu.dtype).min / 4)
-
-
 def _sees_any(mu: Tensor, causal: bool) -> Tensor:
     """Which rows see a point of positive measure, [B|1, H|1, N|1]."""
     seen = mu != 0
     return seen.cumsum(-1) > 0 if causal else seen.any(-1, keepdim=True)
-
-
-def _has_negative(weights: Tensor | None) -> bool:
-    return weights is not None and not _in_transform(weights) and bool((weights < 0).any())
 
 
 def _attend_padded(query: Tensor, key: Tensor, values: Tensor, causal: bool, mask: Tensor | None = None) -> Tensor:
@@ -115,14 +106,9 @@ def _attend_padded(query: Tensor, key: Tensor, values: Tensor, causal: bool, mas
 
 def attend(query: Tensor, key: Tensor, values: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
     """softmax(q k^T + mask) v, [B, H, N, D]; under `torch.func` by rules of our own, since torch has none for vmap."""
-    if any(_in_transform(part) for part in (query, key, values)):
+    if any(in_transform(part) for part in (query, key, values)):
         return _attention(query, key, values, mask, causal)
     return F.scaled_dot_product_attention(query, key, values, mask, is_causal=causal, scale=1.0)
-
-
-def _in_transform(part: Tensor) -> bool:
-    """Whether a `torch.func` transform is at work on the tensor."""
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(part))
 
 
 class _Attention(Function):

@@ -33,7 +33,7 @@ class Sorted(Plan):
     def refusal(self, problem: Problem) -> str | None:
         kernel = problem.kernel
         if not isinstance(kernel, MLPKernelModule):
-            return "it sorts the hidden units of a kernel MLP; a FactorisedKernel has its own plan, 'scan'"
+            return f"it sorts the hidden units of a kernel MLP, and this kernel is a {type(kernel).__name__}"
         if kernel.spec.layers != 1 or kernel.spec.activation not in POWERS:
             return "it needs one hidden layer with relu or relu2, whose units are polynomials where they are active"
         if not kernel.features <= SPLITTING:

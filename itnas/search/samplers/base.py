@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 
 from optuna.samplers import BaseSampler
 
@@ -25,9 +23,6 @@ class SamplerKind:
     flat: bool = False
 
 
-SAMPLERS: Registry[SamplerKind] = Registry("sampler")
-
-
 def register(name: str, summary: str, *, flat: bool = False) -> Callable[[Make], Make]:
     """Make a sampler known by its name."""
 
@@ -38,16 +33,16 @@ def register(name: str, summary: str, *, flat: bool = False) -> Callable[[Make],
     return add
 
 
-@cache
-def _load_others() -> None:
-    """What other packages offer: an entry point's name, and a function (space, seed, objectives) -> BaseSampler."""
-    for point in entry_points(group="itnas.samplers"):
-        SAMPLERS.add(point.name, SamplerKind(point.load(), f"from {point.value}"))
+def _adopt(name: str, make: Make) -> None:
+    """What an entry point names, and nobody registered."""
+    register(name, f"from {make.__module__}")(make)
+
+
+SAMPLERS: Registry[SamplerKind] = Registry("sampler", group="itnas.samplers", adopt=_adopt)
 
 
 def sampler_kind(name: str) -> SamplerKind:
     """The sampler of that name."""
-    _load_others()
     return SAMPLERS[name]
 
 
