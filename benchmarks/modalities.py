@@ -1,7 +1,7 @@
 """What holds across modalities: `python -m benchmarks.modalities`.
 
-`geometry` and `blinding` take a quarter of an hour, the sweep hours: it is kept in `runs/modalities`, and goes on where
-it was interrupted.
+`geometry` and `blinding` take a quarter of an hour, the sweep hours: it is kept in `benchmarks/runs/modalities`, and
+goes on where it was interrupted.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from itnas.training import Budget, Trained, recipe, train_recipe
 from .sections import Section, command, run_sections
 
 RESULTS = Path(__file__).parent / "results" / "modalities.json"
-SWEEP = Path("runs") / "modalities"
+SWEEP = Path(__file__).parent / "runs" / "modalities"
 # Fewer steps than the tasks' own where they do.
 TASKS = (
     "textured-shapes/steps=1500",
     "sentiment",
     "shape-clouds/length=32,steps=500",
-    "entailment/steps=1500",
+    "entailment",
     "shape-questions",
     "image-pairs",
 )
@@ -169,7 +169,7 @@ def run_sweep(quick: bool) -> Run:
         "modalities",
         list(TASKS),
         run=SWEEP,
-        trials=6,
+        trials=10,
         replicas=1,
         specialists=SPECIALISTS,
         confirm=2,
