@@ -41,8 +41,12 @@ if TYPE_CHECKING:
     from itnas.run import Run
     from itnas.search.entry import search
     from itnas.space import Space
+    from itnas.tasks import Batch, Task
+    from itnas.training import Budget
 
 __all__ = [
+    "Batch",
+    "Budget",
     "Cloud",
     "Domain",
     "FactorisedKernel",
@@ -58,6 +62,7 @@ __all__ = [
     "Sequence",
     "Set",
     "Space",
+    "Task",
     "Union",
     "Window",
     "__version__",
@@ -71,10 +76,27 @@ __all__ = [
     "train",
 ]
 
-_ELSEWHERE = {
+_HOME = {
+    "Batch": "itnas.tasks",
+    "Budget": "itnas.training",
+    "Cloud": "itnas.operator",
+    "Domain": "itnas.operator",
+    "FactorisedKernel": "itnas.operator",
+    "Full": "itnas.operator",
     "Genome": "itnas.genome",
+    "Graph": "itnas.operator",
+    "Grid": "itnas.operator",
+    "Importance": "itnas.operator",
+    "IntegralTransform": "itnas.operator",
+    "MLPKernel": "itnas.operator",
+    "MonteCarlo": "itnas.operator",
     "Run": "itnas.run",
+    "Sequence": "itnas.operator",
+    "Set": "itnas.operator",
     "Space": "itnas.space",
+    "Task": "itnas.tasks",
+    "Union": "itnas.operator",
+    "Window": "itnas.operator",
     "build": "itnas.entry",
     "explain": "itnas.behaviour",
     "load": "itnas.export.load",
@@ -82,7 +104,6 @@ _ELSEWHERE = {
     "train": "itnas.entry",
 }
 _PACKAGES = ("export", "recover", "search")  # `itnas.export` and `itnas.search` can also be called
-_HOME = {name: "itnas.operator" for name in __all__ if name not in ("__version__", *_PACKAGES)} | _ELSEWHERE
 
 
 def __getattr__(name: str) -> Any:

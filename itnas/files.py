@@ -15,7 +15,11 @@ import yaml
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a crash or a full disk leaves the old one, or none, but never half of the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        # Nobody has heard of the temporary file.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

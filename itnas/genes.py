@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from itnas.features import FEATURES, Feature
 from itnas.settings import Settings
 
-FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock", "modality")
-Feature = Literal["offset", "fourier", "distance", "position", "content", "product", "clock", "modality"]
 Activation = Literal["relu", "relu2", "silu", "gelu", "sin"]
 OutputMap = Literal["identity", "elu1", "softplus", "exp", "sigmoid"]
 Count = Annotated[int, Field(ge=1)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from itnas.features import Symmetry, respected
 from itnas.files import read_document, write_document
 from itnas.genes import ChannelMixing, Count, FactorisedKernel, Integral, Mixer, Training
 from itnas.settings import Settings
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # From the schema version that a file was written in to the next: mapping in, mapping out.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-
-Symmetry = Literal["translation", "euclidean", "permutation"]
-_BREAKS: dict[str, set[str]] = {
-    "translation": {"position"},
-    "euclidean": {"position", "offset", "fourier", "clock"},
-    "permutation": {"position", "offset", "fourier", "clock", "distance"},
-}
 
 
 def _several(layers: Any) -> Any:
@@ -79,12 +73,11 @@ class Genome(Settings):
         """The mixer of every block."""
         return self.layers if len(self.layers) == self.depth else self.layers * self.depth
 
-    def symmetries(self) -> frozenset[str]:
+    def symmetries(self) -> frozenset[Symmetry]:
         """The groups that every layer commutes with by construction, causality apart."""
         if not all(isinstance(layer, Integral) for layer in self.layers):
             return frozenset()
-        read = set().union(*(layer.reads() for layer in self.layers if isinstance(layer, Integral)))
-        return frozenset(name for name, broken in _BREAKS.items() if not read & broken)
+        return respected(set().union(*(layer.reads() for layer in self.layers if isinstance(layer, Integral))))
 
     @property
     def learns_rank(self) -> bool:

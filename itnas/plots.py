@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from itnas.store import RunError, placed
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
     from itnas.run import Run
+    from itnas.store.kernels import KernelFile
 
 
 class Plots:
@@ -31,11 +35,11 @@ class Plots:
         """How far each examined layer is a convolution, attention or a recurrence."""
         from itnas.figures import triangle
 
-        rows = self.run.layers()
+        own, rows = None if task is None else self.run.named(task), self.run.layers()
         if len(rows):
             scores = self.run.trials().set_index("number")["score"]
-            rows = rows[rows["head"].isna()].assign(score=lambda own: own["trial"].map(scores))
-            rows = rows if task is None else rows[rows["task"] == task]
+            rows = rows[rows["head"].isna()].assign(score=lambda each: each["trial"].map(scores))
+            rows = rows if own is None else rows[rows["task"] == own]
         return triangle.draw(triangle.prepare(rows))
 
     def scores(self, task: str | None = None) -> go.Figure:
@@ -86,33 +90,49 @@ class Plots:
         return timeline.draw(timeline.prepare(self.run.trials()))
 
     def kernel(self, trial: int, layer: int = 0, head: int = 0, sample: int | None = None) -> go.Figure:
-        """A kernel: the mean over samples, or one sample's."""
+        """A kernel: the mean over samples, or that of one of the stored examples, counted from 0."""
         from itnas.figures.kernels import heatmap
 
         replica, file = self._kernels(trial)
-        name = "averaged" if sample is None else "examples"
-        found = file.array(replica, layer, name)
-        chosen = found if found is None or sample is None else found[sample]
-        if chosen is None or not 0 <= head < len(chosen):
-            raise ValueError(f"trial {trial} has no kernel of head {head} in layer {layer}")
-        return heatmap.draw(heatmap.prepare(chosen[head], file.array(replica, layer, "shown")))
+        self._check(trial, "kernel of layer", layer, file.layers(replica))
+        found = file.array(replica, layer, "averaged" if sample is None else "examples")
+        kernels: Any = () if found is None else found
+        if sample is not None:
+            self._check(trial, "kernel of example", sample, range(len(kernels)))
+            kernels = kernels[sample]
+        self._check(trial, "kernel of head", head, range(len(kernels)))
+        return heatmap.draw(heatmap.prepare(kernels[head], file.array(replica, layer, "shown")))
 
     def fidelity(self, trial: int, layer: int = 0) -> go.Figure:
         """What each family's nearest kernel keeps, by budget."""
         from itnas.figures.kernels import fidelity
 
         replica, file = self._kernels(trial)
+        examined = [number for own, number in file.examined() if own == replica]
+        self._check(trial, "fidelity of layer", layer, examined)
         return fidelity.draw(fidelity.prepare(file.curves(replica, layer)))
 
-    def _kernels(self, trial: int) -> tuple[int, Any]:
-        from itnas.store import RunError
+    def _kernels(self, trial: int) -> tuple[int, KernelFile]:
+        """A trial's stored kernels, and the replica of it that is drawn."""
         from itnas.store.kernels import KernelFile
 
+        self.run.reader.trial(trial)
         kept = self.run.kept(trial)
         if "kernels" not in kept:
-            raise RunError(f"{self.run.folder}: the kernels of trial {trial} were not kept")
-        file = KernelFile.read(self.run.folder / kept["kernels"])
-        return file.replicas()[0], file
+            there = sorted({row["trial"] for row in self.run.reader.kept() if row["what"] == "kernels"})
+            told = f"those of trials {', '.join(map(str, there))} were" if there else "none were"
+            raise RunError(f"{self.run.folder}: the kernels of trial {trial} were not kept; {told}")
+        file = KernelFile.read(placed(self.run.folder, kept["kernels"]))
+        replicas = file.replicas()
+        if not replicas:
+            raise RunError(f"{file.path}: there are no kernels in it")
+        return replicas[0], file
+
+    def _check(self, trial: int, what: str, asked: int, known: Sequence[int]) -> None:
+        """Refuse what is not among the trial's stored kernels, and say what is."""
+        if asked not in known:
+            there = f"there are {', '.join(map(str, known))}" if known else "there are none"
+            raise RunError(f"{self.run.folder}: trial {trial} has no {what} {asked}: {there}")
 
     def _trials(self, task: str | None) -> pd.DataFrame:
         return self.run.trials(self.run.named(task))

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 import itnas
 from itnas import genes, genome
+from itnas.features import FEATURES
 from itnas.genome import Genome
 from itnas.operator.activation import ACTIVATIONS, OUTPUT_MAPS
-from itnas.operator.kernel.mlp import FEATURES
 from itnas.operator.normaliser import NORMALISERS
 
 FLOATS = st.floats(1e-4, 1.0)
 MLP = st.builds(
     genes.MlpKernel,
-    features=st.lists(st.sampled_from(genes.FEATURES), unique=True).map(tuple),
+    features=st.lists(st.sampled_from(FEATURES), unique=True).map(tuple),
     hidden=st.integers(1, 64),
     layers=st.integers(0, 3),
     activation=st.sampled_from(get_args(genes.Activation)),
@@ -245,7 +245,6 @@ def test_symmetries_are_those_of_the_layer_that_is_built() -> None:
 def test_choices_are_the_operators() -> None:
     assert set(get_args(genes.Activation)) == set(ACTIVATIONS)
     assert set(get_args(genes.OutputMap)) == set(OUTPUT_MAPS)
-    assert genes.FEATURES == FEATURES
     assert set(get_args(genes.Integral.model_fields["normaliser"].annotation)) == set(NORMALISERS)
 
 

@@ -1,15 +1,22 @@
 """The package as users meet it: a light import, a wheel that works elsewhere."""
 
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 import itnas
+from tests.public_api import FROZEN, public_api
 
 ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# Used where they are there, and told of where they are not.
+OFFERED = {"triton"}
 
 
 def python(code: str, **options: object) -> str:
@@ -34,6 +41,34 @@ def test_every_public_name_can_be_had() -> None:
         assert getattr(itnas, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'IntegralTransfrom'"):
         _ = itnas.IntegralTransfrom
+
+
+def test_every_public_name_has_its_home() -> None:
+    """A name without one would be looked for nowhere."""
+    assert {*itnas._HOME, *itnas._PACKAGES, "__version__"} == set(itnas.__all__)
+
+
+def test_the_public_interface_changes_only_on_purpose() -> None:
+    assert public_api() == FROZEN.read_text(), "if it was meant to change: python -m tests.public_api"
+
+
+def test_what_is_imported_is_declared() -> None:
+    """A package that comes along with another one may one day not."""
+    declared = {
+        re.split(r"[\[><=; ]", line)[0].lower().replace("-", "_")
+        for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dashboard"],
+                     *PROJECT["optional-dependencies"]["export"], *PROJECT["optional-dependencies"]["plot"]]
+    }  # fmt: skip
+    names = {"yaml": "pyyaml", "sklearn": "scikit_learn", "PIL": "pillow"}
+    found = {
+        (node.module or "" if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0]
+        for path in (ROOT / "itnas").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and getattr(node, "level", 0) == 0
+        for alias in node.names
+    }
+    outside = found - set(sys.stdlib_module_names) - {"itnas", "benchmarks"}
+    assert {names.get(name, name.lower()) for name in outside} - declared - OFFERED == set()
 
 
 def test_a_layer_runs_without_the_compilers() -> None:

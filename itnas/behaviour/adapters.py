@@ -26,8 +26,6 @@ from itnas.operator.domain import Domain
 from itnas.recover.recurrence import Recurrence
 
 RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
-# The domains that integral transforms were given, by identity, while somebody listens.
-DOMAINS: dict[int, Domain | None] = {}
 
 
 class UnexaminableError(ValueError):
@@ -66,12 +64,13 @@ class Adapter:
 
 
 class IntegralAdapter(Adapter):
-    """Applications of an integral transform; the domain is known to `forward`, which `geometry` remembers for it."""
+    """Applications of an integral transform; `domain` is that of the `forward` that they are part of."""
 
     method = "transform"
+    domain: Domain | None = None
 
     def read(self, call: Call) -> tuple[Tensor, Domain | None]:
-        return call.args[0], DOMAINS.get(id(self.module))
+        return call.args[0], self.domain
 
     def subject(self, call: Call) -> Subject:
         return IntegralSubject(self.module, call.args[2] if len(call.args) > 2 else 0)

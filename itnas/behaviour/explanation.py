@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from itnas.behaviour.evidence import SUMS, Evidence
 from itnas.behaviour.fidelity import Fidelity
+from itnas.behaviour.numbers import finite
 from itnas.behaviour.places import BINS
 from itnas.behaviour.replacements import FAMILIES
 from itnas.behaviour.thresholds import Thresholds
@@ -162,8 +163,8 @@ class LayerVerdict:
         }
         row |= {f"fidelity_{family}": self.fidelity.get(family) for family in FAMILIES if family != "none"}
         row |= {
-            "fidelity_low": _number(low),
-            "fidelity_high": _number(high),
+            "fidelity_low": finite(low),
+            "fidelity_high": finite(high),
             "support": self.support,
             "offsets": list(self.offsets),
             "state_size": self.state_size,
@@ -175,10 +176,6 @@ class LayerVerdict:
             "blocks": [each.to_dict() | {"untrained": list(each.untrained)} for each in self.blocks],
         }
         return row
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _counted(count: int | None, noun: str) -> str:
@@ -281,7 +278,7 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what `itnas explain --json` prints."""
         whole = {
-            str(replica): [each.value, _number(each.low), _number(each.high)] for replica, each in self.whole.items()
+            str(replica): [each.value, finite(each.low), finite(each.high)] for replica, each in self.whole.items()
         }
         return {
             "task": self.task,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from itnas.behaviour.adapters import DOMAINS, Adapter, Call, IntegralAdapter, UnexaminableError, adapter_for
+from itnas.behaviour.adapters import Adapter, Call, IntegralAdapter, UnexaminableError, adapter_for
 from itnas.behaviour.scene import Inputs
 from itnas.behaviour.subjects import Subject
 from itnas.operator.domain import Domain
@@ -143,7 +143,7 @@ def _tapped(layers: Mapping[str, nn.Module], tap: Tap) -> Iterator[None]:
 def _wrap(stack: ExitStack, name: str, module: nn.Module, adapter: Adapter, tap: Tap, calls: dict[str, int]) -> None:
     original = getattr(module, adapter.method)
     if isinstance(adapter, IntegralAdapter):
-        _remember_domain(stack, module)
+        _remember_domain(stack, adapter)
 
     def answer(*args: Any, **kwargs: Any) -> Any:
         call = Call(original, args, kwargs, calls[name])
@@ -153,15 +153,14 @@ def _wrap(stack: ExitStack, name: str, module: nn.Module, adapter: Adapter, tap:
     _set(stack, module, adapter.method, answer)
 
 
-def _remember_domain(stack: ExitStack, module: nn.Module) -> None:
-    original = module.forward
+def _remember_domain(stack: ExitStack, adapter: IntegralAdapter) -> None:
+    original = adapter.module.forward
 
     def forward(u: Tensor, domain: Domain | None = None) -> Any:
-        DOMAINS[id(module)] = domain
+        adapter.domain = domain
         return original(u, domain)
 
-    _set(stack, module, "forward", forward)
-    stack.callback(DOMAINS.pop, id(module), None)
+    _set(stack, adapter.module, "forward", forward)
 
 
 def _set(stack: ExitStack, module: nn.Module, name: str, value: Any) -> None:

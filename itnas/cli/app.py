@@ -1,4 +1,4 @@
-"""The commands, and how they end: 0 done, 2 bad input (one sentence, no traceback), 130 interrupted."""
+"""The commands. How they end is said in `endings`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from itnas.cli import (
     tasks,
     train,
 )
-from itnas.cli.command import Command
+from itnas.cli.command import Command, Group
+from itnas.cli.endings import ended
 
 app = typer.Typer(
     name="itnas",
+    cls=Group,
     help="Search over the learnable integral transform: does a task want convolution, attention or recurrence?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 COMMANDS = (
@@ -70,33 +71,6 @@ def options(
     """Options that every command shares."""
 
 
-def _sentence(error: ValueError | OSError) -> str:
-    """What went wrong, with the file's name and without an error number."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
-
-
 def main() -> None:
-    """Run the command line; bad input ends in one sentence and exit code 2."""
-    try:
-        app(standalone_mode=True)
-    except (ValueError, OSError) as error:
-        typer.echo(f"itnas: {_sentence(error)}", err=True)
-        sys.exit(2)
-    except (MemoryError, RuntimeError) as error:
-        if not _ran_out(error):
-            raise
-        typer.echo(f"itnas: not enough memory: ask for less, width, length or samples ({_first_line(error)})", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _ran_out(error: Exception) -> bool:
-    """Whether it was memory that was missing: numpy's, torch's on the CPU, torch's on a GPU."""
-    return isinstance(error, MemoryError) or "allocate" in str(error) or "out of memory" in str(error)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:120]
+    """Run the command line."""
+    sys.exit(ended(lambda: app(prog_name="itnas", standalone_mode=False)))

@@ -8,63 +8,66 @@ from typing import Annotated, Any
 
 import typer
 
-from itnas.cli.command import Command
+from itnas.cli.command import Command, Group
+from itnas.cli.options import AsJson, flag, option
+from itnas.cli.screen import say_json
+from itnas.cli.targets import check_target
 
-app = typer.Typer(help="Measure against named peers, side by side in one run.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Measure against named peers, side by side in one run.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Only = Annotated[
-    list[str] | None, typer.Option("--only", help="Run only this section (repeatable); see the tables for names.")
+    list[str] | None,
+    option("--only", takes="name", told="Measure this section alone (repeatable); an unknown name lists them."),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer sizes: a smoke test, not a result.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Also write the JSON object to this file.")]
+Quick = Annotated[bool, flag("--quick", told="Measure fewer sizes: a smoke test, not a result.")]
+Out = Annotated[Path | None, option("--out", "-o", takes="file", told="Also write the JSON object to this file.")]
 
 
 @app.command(cls=Command)
-def operator(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """Speed and memory of the plans against eager torch and hand-written peers (two cores; minutes)."""
+def operator(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Measure speed and memory of the plans against eager torch and hand-written peers (two cores; minutes)."""
     _run("operator", as_json, only, quick, out)
 
 
 @app.command(cls=Command)
-def population(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """Stacked replicas against one after another, drawing data against a step, time to mastery (an hour)."""
+def population(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Measure stacked replicas against one after another, drawing data against a step, time to mastery (an hour)."""
     _run("population", as_json, only, quick, out)
 
 
 @app.command(cls=Command)
-def reference(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """MQAR and MAD beside the published results, scaled to a CPU (half an hour)."""
+def reference(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Train on MQAR and MAD beside the published results, scaled to a CPU (half an hour)."""
     _run("reference", as_json, only, quick, out)
 
 
 @app.command(cls=Command)
-def behaviour(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """Verdicts on planted, untrained and trained layers: right, robust, and at what cost (an hour)."""
+def behaviour(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Measure verdicts on planted, untrained and trained layers: right, robust, and at what cost (an hour)."""
     _run("behaviour", as_json, only, quick, out)
 
 
 @app.command(cls=Command)
-def search(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """Samplers on a table of trained genomes, overhead per trial, ten thousand trials, a whole sweep (an hour)."""
+def search(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Measure samplers on a table of trained genomes, overhead per trial, 10,000 trials, a whole sweep (an hour)."""
     _run("search", as_json, only, quick, out)
 
 
 @app.command(cls=Command)
-def dashboard(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """The dashboard in a browser beside optuna-dashboard, 10,000 and 100,000 trials (ten minutes)."""
+def dashboard(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Measure the dashboard in a browser beside optuna-dashboard, 10,000 and 100,000 trials (ten minutes)."""
     _run("dashboard", as_json, only, quick, out)
 
 
 @app.command(cls=Command)
-def crystallise(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """Crystallised networks of the default tasks: the score they keep, and how much faster they are (ten minutes)."""
+def crystallise(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Measure crystallised networks of the default tasks: what score they keep, how fast they are (ten minutes)."""
     _run("crystallise", as_json, only, quick, out)
 
 
 @app.command(cls=Command, name="learning-rates")
-def learning_rates(as_json: AsJson = False, only: Only = None, quick: Quick = False, out: Out = None) -> None:
-    """The best learning rate at several widths (ten minutes)."""
+def learning_rates(only: Only = None, quick: Quick = False, out: Out = None, as_json: AsJson = False) -> None:
+    """Measure the best learning rate at several widths (ten minutes)."""
     _run("learning_rate_transfer", as_json, only, quick, out)
 
 
@@ -72,12 +75,13 @@ def _run(name: str, as_json: bool, only: list[str] | None, quick: bool, out: Pat
     """Measure, show, and write; sections that were not run keep what the file says of them."""
     from itnas.files import write_atomically
 
+    check_target("--out", out)
     measured = _benchmark(name).measure(only=only or None, quick=quick, quiet=as_json)
     if out is not None:
         before = json.loads(out.read_text()) if only and out.is_file() else {}
         write_atomically(out, (json.dumps(before | measured, indent=1) + "\n").encode())
     if as_json:
-        typer.echo(json.dumps(measured, indent=1))
+        say_json(measured)
 
 
 def _benchmark(name: str) -> Any:

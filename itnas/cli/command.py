@@ -4,17 +4,63 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+
+from itnas.cli.endings import interruptible
+
+COMPLETION = {
+    "install_completion": "Have this shell complete commands, options and names.",
+    "show_completion": "Print what that would install.",
+}
 
 
 class Command(TyperCommand):
-    """Help without typer's own marks: `{name}` around what must be given, `<bool>` behind what takes no value."""
+    """Help without typer's own marks: `{name}` around what must be given, types of Python behind what is."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        for parameter in self.params:
-            if getattr(parameter, "is_bool_flag", False):
-                parameter.metavar = ""
+        _unmark(self.params)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [_bare(piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _told(super().get_help_option(ctx))
+
+    def invoke(self, ctx: Any) -> Any:
+        with interruptible():
+            return super().invoke(ctx)
+
+
+class Group(TyperGroup):
+    """The same for what has commands below it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found: list[Any] = list(super().get_params(ctx))
+        _unmark(found)
+        for parameter in found:
+            parameter.help = COMPLETION.get(parameter.name, parameter.help)
+        return found
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _told(super().get_help_option(ctx))
+
+
+def _unmark(parameters: list[Any]) -> None:
+    for parameter in parameters:
+        if getattr(parameter, "is_bool_flag", False):
+            parameter.metavar = ""
+        elif parameter.param_type_name == "argument":
+            # What it takes stands in its help.
+            parameter.display_type_rich = lambda **_: ""
+
+
+def _bare(piece: str) -> str:
+    """`{run}...` is `run...`."""
+    return piece.replace("{", "").replace("}", "")
+
+
+def _told(option: Any) -> Any:
+    if option is not None:
+        option.metavar, option.help = "", "Print this and stop."
+    return option

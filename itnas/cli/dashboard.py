@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from itnas.cli import complete
+from itnas.cli.options import argument, flag, option
+from itnas.cli.screen import say_json
+
+LOOPBACK = "127.0.0.1"
+
 
 def dashboard(
-    runs: Annotated[list[Path], typer.Argument(metavar="run...", help="Folders of runs.")],
+    runs: Annotated[list[Path], argument("The folders of runs.", name="run", complete=complete.runs)],
     host: Annotated[
-        str, typer.Option("--host", metavar="<address>", help="Listen here. Beyond loopback a token is asked for.")
-    ] = "127.0.0.1",
+        str,
+        option("--host", takes="address", told="Listen here; beyond loopback a token is asked for.", default=LOOPBACK),
+    ] = LOOPBACK,
     port: Annotated[
-        int | None,
-        typer.Option("--port", metavar="<n>", help="Listen on this port; by default 8050, or the next free."),
+        int | None, option("--port", takes="n", told="Listen on this port.", default="8050, or the next free one")
     ] = None,
     allowed_hosts: Annotated[
-        list[str] | None,
-        typer.Option("--allowed-host", metavar="<name>", help="Answer to this name too (repeatable)."),
+        list[str] | None, option("--allowed-host", takes="name", told="Answer to this name too (repeatable).")
     ] = None,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    open_browser: Annotated[bool, flag("--open", told="Open it in the browser.")] = False,
+    as_json: Annotated[bool, flag("--json", told="Print JSON, once it listens.")] = False,
 ) -> None:
     """Serve a live, read-only web page of runs: what emerged, trials, search, kernels, findings."""
     from itnas.cli.extras import needs
 
-    with needs("dashboard", "dash", "dash_ag_grid"):
+    with needs("dashboard", "dash", "dash_ag_grid", "flask", "werkzeug"):
         from itnas.dashboard.server import access_for, address, listen, open_views
     from itnas.signals import stop_request
 
@@ -36,12 +43,17 @@ def dashboard(
     access = access_for(host, allowed_hosts or ())
     server = listen(views, host, port, access)
     where = address(server, host, access)
-    typer.echo(f"Dashboard of {', '.join(views)}: {where} (Ctrl-C ends it)")
-    if open_browser:
-        import webbrowser
-
-        webbrowser.open(where)
+    # Who has read the address may stop it.
     with stop_request() as stop:
+        if as_json:
+            say_json({"address": where, "runs": {name: str(view.reader.folder) for name, view in views.items()}})
+        else:
+            typer.echo(f"Dashboard of {', '.join(views)}: {where} (Ctrl-C ends it)")
+        sys.stdout.flush()
+        if open_browser:
+            import webbrowser
+
+            webbrowser.open(where)
         import threading
 
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from itnas.cli.options import Data
 
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", metavar="<folder>", help="Published data sets, a folder each; else ITNAS_DATA names it."),
-]
+__all__ = ["Data", "use_data"]
 
 
 def use_data(data: Path | None) -> None:

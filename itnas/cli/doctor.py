@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from itnas.cli.listing import AsCsv, AsJson, plain_console, show
+from itnas.cli.endings import NO
+from itnas.cli.listing import show
+from itnas.cli.options import AsCsv, AsJson, flag, option
+from itnas.cli.screen import console, exclude
 
 if TYPE_CHECKING:
     from itnas.doctor import Diagnosis
@@ -17,8 +19,8 @@ MARKS = {"good": "ok", "limited": "limited", "bad": "BAD"}
 
 
 def doctor(
-    run: Annotated[Path, typer.Option("--run", metavar="<folder>", help="Where runs shall go.")] = Path("runs"),
-    quick: Annotated[bool, typer.Option("--quick", help="Start nothing: leave Ray alone.")] = False,
+    run: Annotated[Path, option("--run", takes="folder", told="Have runs go here.", default="runs")] = Path("runs"),
+    quick: Annotated[bool, flag("--quick", told="Start nothing: leave Ray alone.")] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -28,30 +30,28 @@ def doctor(
     """
     from itnas.doctor import Patient, diagnoses
 
-    if as_json and as_csv:
-        raise ValueError("--json and --csv exclude each other: give one of them")
+    exclude(json=as_json, csv=as_csv)
     found: dict[str, Diagnosis] = {}
     for name, diagnosis in diagnoses(Patient(run, quick)):
         found[name] = diagnosis
         if not as_json and not as_csv:
             _say(name, diagnosis)
-    if as_json:
-        typer.echo(json.dumps([{"check": name} | each.to_dict() for name, each in found.items()], indent=1))
-    elif as_csv:
-        show([{"check": name} | each.to_dict() for name, each in found.items()], title="", as_json=False, as_csv=True)
+    if as_json or as_csv:
+        rows = [{"check": name} | each.to_dict() for name, each in found.items()]
+        show(rows, title="", as_json=as_json, as_csv=as_csv)
     else:
         _sum_up(found)
     if any(each.state == "bad" for each in found.values()):
-        raise typer.Exit(1)
+        raise typer.Exit(NO)
 
 
 def _say(name: str, diagnosis: Diagnosis) -> None:
     """As soon as it is known: some checks take seconds."""
-    console = plain_console()
+    screen = console()
     told = f": {diagnosis.means}" if diagnosis.means else ""
-    console.print(f"{MARKS[diagnosis.state]:<8}{name:<18}{diagnosis.found}{told}", highlight=False, soft_wrap=True)
+    screen.print(f"{MARKS[diagnosis.state]:<8}{name:<18}{diagnosis.found}{told}", soft_wrap=True)
     if diagnosis.fix:
-        console.print(f"{'':<8}{'to fix it':<18}{diagnosis.fix}", highlight=False, soft_wrap=True)
+        screen.print(f"{'':<8}{'to fix it':<18}{diagnosis.fix}", soft_wrap=True)
 
 
 def _sum_up(found: dict[str, Diagnosis]) -> None:
@@ -63,4 +63,4 @@ def _sum_up(found: dict[str, Diagnosis]) -> None:
         told = f"Sweeps run here; what is limited: {', '.join(limited)}."
     else:
         told = "Sweeps run here, and nothing is missing."
-    plain_console().print(told, highlight=False, soft_wrap=True)
+    console().print(told, soft_wrap=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from itnas.cli.data import Data, use_data
-from itnas.cli.listing import AsCsv, AsJson, check_suffix, show
+from itnas.cli import complete
+from itnas.cli.data import use_data
+from itnas.cli.listing import show
+from itnas.cli.options import TASKS, AsCsv, AsJson, Data, Quiet, argument, flag, option
+from itnas.cli.screen import console as screen
+from itnas.cli.screen import exclude, say_json
+from itnas.cli.targets import check_target
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,55 +29,54 @@ if TYPE_CHECKING:
 def explain(
     weights: Annotated[
         str,
-        typer.Argument(
-            metavar="weights", help="What itnas train wrote (a folder, or a .safetensors file in it), or RUN:TRIAL."
+        argument(
+            "What itnas train wrote (a folder, or a .safetensors file in it), or RUN:TRIAL.",
+            name="weights",
+            complete=complete.trained,
         ),
     ],
     task: Annotated[
         str | None,
-        typer.Option("--task", "-t", metavar="<task>", help="Judge by this task; by default the one trained on."),
+        option("--task", "-t", takes="task", told="Judge by this task.", default="the one trained on", complete=TASKS),
     ] = None,
     lengths: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--lengths",
-            metavar="<n,n,...>",
-            help="Points per sample, 32,64,128 for example; verdicts hold at the longest. By default the task's own.",
+            takes="n,n,...",
+            told="Points per sample: 32,64,128; verdicts hold at the longest.",
+            default="the task's own",
         ),
     ] = None,
     replica: Annotated[
         int | None,
-        typer.Option("--replica", metavar="<n>", help="Explain this replica, counted from 0; by default the best one."),
+        option("--replica", takes="n", told="Explain this replica, counted from 0.", default="the best one"),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Explain every replica of the chosen learning rate.")] = False,
+    every: Annotated[bool, flag("--all", told="Explain every replica of the chosen learning rate.")] = False,
     copies: Annotated[
-        int,
-        typer.Option("--copies", metavar="<n>", help="Compare verdicts with those of so many untrained copies."),
+        int, option("--copies", takes="n", told="Untrained copies to compare verdicts with.", default=4)
     ] = 4,
     plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="<file>", help="Write a page with verdicts, kernels and curves: .html."),
+        Path | None, option("--plot", takes="file", told="Write a page with verdicts, kernels and curves: .html.")
     ] = None,
     arrays: Annotated[
         Path | None,
-        typer.Option("--arrays", metavar="<file>", help="Write kernels, profiles and spectra as NumPy arrays: .npz."),
+        option("--arrays", takes="file", told="Write kernels, profiles and spectra as NumPy arrays: .npz."),
     ] = None,
     data: Data = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Replace each layer of a trained network by every family in turn, and name what it became."""
     use_data(data)
-    if as_json and as_csv:
-        raise ValueError("--json and --csv exclude each other: give one of them")
-    if every and replica is not None:
-        raise ValueError("--all and --replica exclude each other: give one of them")
+    exclude(json=as_json, csv=as_csv)
+    exclude(all=every, replica=replica is not None)
     if copies < 0:
         raise ValueError(f"--copies must not be negative, got {copies}")
     chosen = None if lengths is None else _lengths(lengths)
-    for option, path, endings in (("--plot", plot, ("html",)), ("--arrays", arrays, ("npz",))):
-        _check_target(option, path, endings)
+    for name, path, endings in (("--plot", plot, ("html",)), ("--arrays", arrays, ("npz",))):
+        check_target(name, path, endings)
     from itnas.behaviour.cross_examine import checked, explain_replicas
     from itnas.behaviour.samples import Source
     from itnas.training.trained_folder import TrainedFolder
@@ -123,28 +123,10 @@ def _lengths(text: str) -> tuple[int, ...]:
     return found
 
 
-def _check_target(option: str, path: Path | None, endings: Sequence[str]) -> None:
-    """Say before the work what could not be written after it."""
-    if path is None:
-        return
-    check_suffix(path.name, endings)
-    if path.is_dir():
-        raise ValueError(f"{option} {path} is a folder: name a file")
-    there = next(parent for parent in path.absolute().parents if parent.exists())
-    if not there.is_dir():
-        raise ValueError(f"{option} {path} lies below a file: name another place")
-    try:
-        tempfile.TemporaryFile(dir=there).close()
-    except OSError as error:
-        raise ValueError(f"{option} {path} cannot be written ({error.strerror}): name another place") from error
-
-
 @contextmanager
 def _progress(what: str, copies: int, *, quiet: bool) -> Iterator[None]:
     """On stderr: a spinner in a terminal, a line elsewhere."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     text = f"explaining {what}" + (f", beside {copies} untrained copies" if copies else "")
     if quiet:
         yield
@@ -152,7 +134,7 @@ def _progress(what: str, copies: int, *, quiet: bool) -> Iterator[None]:
         with console.status(text):
             yield
     else:
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True)
         yield
 
 
@@ -212,17 +194,13 @@ def _print(
     as_csv: bool,
     every: bool,
 ) -> None:
-    from itnas.training.folder import without_nan
-
     if as_json:
-        plain = without_nan([each.to_dict() for each in found])
-        typer.echo(json.dumps(plain if every else plain[0], indent=1, allow_nan=False))
+        described = [each.to_dict() for each in found]
+        say_json(described if every else described[0])
     elif as_csv:
         show([row for each in found for row in each.flat_rows()], title="", as_json=False, as_csv=True)
     else:
-        from rich.console import Console
-
-        console = Console()
+        console = screen()
         for member, each in zip(members, found, strict=True):
             _show(console, folder, member, each)
         if len(found) > 1:
@@ -280,7 +258,7 @@ def _show(console: Console, folder: TrainedFolder, member: Member, found: Explan
 
 def _say(console: Console, text: str, style: str | None = None) -> None:
     """A line: of the terminal's width, in a pipe as long as it is."""
-    console.print(text, style=style, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+    console.print(text, style=style, soft_wrap=not console.is_terminal)
 
 
 def _table(console: Console, rows: Sequence[Mapping[str, str]]) -> None:

@@ -8,36 +8,54 @@ from typing import Annotated, Any
 
 import typer
 
-from itnas.cli.data import Data, use_data
+from itnas.cli import complete, names
+from itnas.cli.data import use_data
+from itnas.cli.endings import say
 from itnas.cli.extras import needs
-
-FORMATS = "genome, weights, torch, onnx, module, native, table, optuna, ray, kubernetes, slurm"
+from itnas.cli.options import AsJson, Data, Quiet, argument, chosen, flag, option
+from itnas.cli.screen import say_json
+from itnas.shown import size
 
 
 def export(
     run: Annotated[
-        Path, typer.Argument(help="A run's folder, one that `itnas train --out` wrote, or an earlier export.")
+        Path,
+        argument(
+            "A run's folder, one that `itnas train --out` wrote, or an earlier export.",
+            name="run",
+            complete=complete.exported,
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="<path>", help="The file or folder to write.")],
-    format: Annotated[str, typer.Option("--format", metavar="<name>", help=f"{FORMATS}.")] = "genome",
+    *,
     task: Annotated[
-        str | None, typer.Option("--task", "-t", help="Whose best genome; by default the only task.")
+        str | None,
+        option(
+            "--task",
+            "-t",
+            takes="task",
+            told="Whose best genome.",
+            default="the only task",
+            complete=complete.tasks_of_run,
+        ),
     ] = None,
-    trial: Annotated[int | None, typer.Option("--trial", help="This trial, not the best one.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+    trial: Annotated[int | None, option("--trial", takes="n", told="This trial.", default="the best one")] = None,
+    format: Annotated[str, chosen("--format", told="What to write", among=names.FORMATS, default="genome")] = "genome",
+    out: Annotated[Path, option("--out", "-o", takes="path", told="The file or folder to write.")],
+    force: Annotated[bool, flag("--force", told="Replace an earlier export.")] = False,
     distil_steps: Annotated[
         int | None,
-        typer.Option("--distil-steps", help="native: steps in which a classical layer learns from its layer."),
+        option("--distil-steps", takes="n", told="native: steps in which a classical layer learns from its layer."),
     ] = None,
     tune_steps: Annotated[
-        int | None, typer.Option("--tune-steps", help="native: steps in which the whole is tuned on the task.")
+        int | None, option("--tune-steps", takes="n", told="native: steps in which the whole is tuned on the task.")
     ] = None,
     keep: Annotated[
-        float | None, typer.Option("--keep", help="native: share of the score above chance to be kept (0.95).")
+        float | None,
+        option("--keep", takes="x", told="native: share of the score above chance to be kept.", default=0.95),
     ] = None,
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was compared as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a trial, or a whole run, in a form that others can use.
 
@@ -50,11 +68,10 @@ def export(
         from itnas.export.entry import export as write
 
         if format == "native" and not quiet:
-            settings["progress"] = lambda line: typer.echo(f"itnas: {line}", err=True)
+            settings["progress"] = say
         done = write(run, task, out, format=format, trial=trial, force=force, **settings)
     if as_json:
-        about = {"path": str(done.path), "format": done.format, "compared": done.compared}
-        typer.echo(json.dumps(about, indent=1, allow_nan=False))
+        say_json({"path": done.path, "format": done.format, "compared": done.compared})
     else:
         for line in told(done.path, done.format, done.compared):
             typer.echo(line)
@@ -85,9 +102,10 @@ def _layer(row: dict[str, Any]) -> str:
 
 
 def _timed(row: dict[str, Any]) -> str:
+    held = [size(row[f"{when} MiB"] * 2**20) for when in ("before", "after")]
     return (
         f"{row['length']} points: {row['before ms']:.1f} ms before, {row['after ms']:.1f} ms after "
-        f"({row['times as fast']:.1f} times as fast), {row['before MiB']:.1f} and {row['after MiB']:.1f} MiB"
+        f"({row['times as fast']:.1f} times as fast), {held[0]} and {held[1]}"
     )
 
 

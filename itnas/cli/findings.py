@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from itnas.cli.findings_view import print_findings
-from itnas.cli.listing import AsCsv, AsJson, plain_console, show
+from itnas.cli.complete import tasks_of_run
+from itnas.cli.findings_view import all_findings, print_findings
+from itnas.cli.listing import show
+from itnas.cli.names import STATES
+from itnas.cli.options import AsCsv, AsJson, RunFolder, chosen, flag, option
+from itnas.cli.screen import console, exclude, say_json
 from itnas.cli.sweep_view import interval, picture
-
-Folder = Annotated[Path, typer.Argument(metavar="run", help="The folder of a run.")]
 
 
 def status(
-    run: Folder,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again every second until it has ended.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    run: RunFolder,
+    watch: Annotated[bool, flag("--watch", told="Look again every second until it has ended.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """How a sweep stands: counts and bests per task, what runs, what failed, when it may end."""
-    import json
-
+    """Say how a sweep stands: counts and bests per task, what runs, what failed, when it may end."""
     from rich.live import Live
 
     from itnas.store import RunReader
     from itnas.store.summary import summarise
 
+    exclude(watch=watch, json=as_json)
     reader = RunReader(run)
     if as_json:
-        typer.echo(json.dumps(summarise(reader), indent=1, allow_nan=False))
+        say_json(summarise(reader))
         return
     found = summarise(reader)
     if not watch:
-        plain_console().print(picture(found))
+        console().print(picture(found))
         return
-    with Live(picture(found), console=plain_console(), auto_refresh=False) as live:
+    with Live(picture(found), console=console(), auto_refresh=False) as live:
         while found["driver"]:
             time.sleep(1)
             found = summarise(reader)
@@ -44,14 +42,15 @@ def status(
 
 
 def trials(
-    run: Folder,
+    run: RunFolder,
     tasks: Annotated[
-        list[str] | None, typer.Option("--task", "-t", metavar="<task>", help="Only of this task (repeatable).")
+        list[str] | None,
+        option("--task", "-t", takes="task", told="List those on this task (repeatable).", complete=tasks_of_run),
     ] = None,
-    state: Annotated[str | None, typer.Option("--state", metavar="<state>", help="Only in this state.")] = None,
-    best: Annotated[int | None, typer.Option("--best", metavar="<n>", help="Only the best n of each task.")] = None,
+    state: Annotated[str | None, chosen("--state", told="List those in this state.", among=STATES)] = None,
+    best: Annotated[int | None, option("--best", takes="n", told="List so many of each task, the best.")] = None,
     pareto: Annotated[
-        bool, typer.Option("--pareto", help="Only those that no other of their task beats in score and in cost.")
+        bool, flag("--pareto", told="List those that no other of their task beats in score and in cost.")
     ] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -66,7 +65,7 @@ def trials(
     for task in tasks or []:
         check_choice(f"task of {run}", task, known)
     if state is not None:
-        check_choice("state", state, ("running", "complete", "pruned", "failed", "infeasible"))
+        check_choice("state", state, STATES)
     rows = [
         row
         for row in reader.trials()
@@ -114,16 +113,16 @@ def _table(rows: list[dict[str, Any]]) -> None:
             "" if row["seconds"] is None else f"{row['seconds']:.1f}",
             *([row["reason"] or ""] if len(table.columns) == 8 else []),
         )
-    plain_console().print(table if rows else "no trials yet")
+    console().print(table if rows else "no trials yet")
 
 
-def findings(run: Folder, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
-    """What the sweep concludes for each task: what the layers became, with intervals, beside untrained copies."""
+def findings(run: RunFolder, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+    """Say what the sweep concludes for each task: what the layers became, with intervals, beside untrained copies."""
     from itnas.run import Run
 
+    exclude(json=as_json, csv=as_csv)
     found = Run(run)
     if as_json or as_csv:
-        whole = [{"block": None} | row for row in found.finding_rows()]
-        show(whole + found.block_finding_rows(), title="", as_json=as_json, as_csv=as_csv)
+        show(all_findings(found), title="", as_json=as_json, as_csv=as_csv)
     else:
         print_findings(found)

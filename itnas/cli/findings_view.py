@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from itnas.cli.listing import plain_console
+from itnas.cli.screen import console as screen
 from itnas.cli.sweep_view import interval
 from itnas.files import near
 
@@ -17,9 +17,16 @@ if TYPE_CHECKING:
 MOST_RUNGS = 5
 
 
+def all_findings(run: Run) -> list[dict[str, Any]]:
+    """One row for each finding on whole layers, then on their blocks: all with the same keys."""
+    whole = [{"block": None} | row for row in run.finding_rows()]
+    keys = dict.fromkeys(whole[0]) if whole else {}
+    return whole + [keys | row for row in run.block_finding_rows()]
+
+
 def print_findings(run: Run) -> None:
     """What emerged in each task, how well that works, how far early scores tell, and what was written."""
-    console, rows = plain_console(), run.finding_rows()
+    console, rows = screen(), run.finding_rows()
     by_task = list({row["task"]: row for row in rows}.values())
     # All of it is read before any of it is said: what is found damaged ends in a sentence and nothing else.
     blocks = _emerged([row for row in run.block_finding_rows() if row["layer"] is None], blocks=True)

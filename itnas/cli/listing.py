@@ -6,31 +6,21 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from rich.console import Console
 from rich.table import Table
 
+from itnas.cli.screen import console, exclude, plain, say_json
 from itnas.registry import check_choice
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
-
-
-def plain_console(*, stderr: bool = False) -> Console:
-    """What is printed is names, reasons and numbers: no brackets in them mean anything to us."""
-    return Console(stderr=stderr, markup=False, highlight=False)
 
 
 def show(
     rows: Sequence[Mapping[str, Any]], *, title: str, as_json: bool, as_csv: bool, shown: Sequence[str] | None = None
 ) -> None:
     """Print rows that share their keys; the table leaves out what is not `shown`."""
-    if as_json and as_csv:
-        raise ValueError("--json and --csv exclude each other: give one of them")
+    exclude(json=as_json, csv=as_csv)
     if as_json:
-        typer.echo(json.dumps(list(rows), indent=1, allow_nan=False))
+        say_json(list(rows))
     elif as_csv:
         _write_csv(rows)
     else:
@@ -42,9 +32,12 @@ def _write_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow(
-            {name: json.dumps(cell) if isinstance(cell, (list, dict)) else cell for name, cell in row.items()}
-        )
+        writer.writerow({name: _csv_cell(cell) for name, cell in row.items()})
+
+
+def _csv_cell(cell: Any) -> Any:
+    found = plain(cell)
+    return json.dumps(found) if isinstance(found, (list, dict)) else found
 
 
 def _write_table(rows: Sequence[Mapping[str, Any]], title: str, shown: Sequence[str] | None) -> None:
@@ -55,7 +48,7 @@ def _write_table(rows: Sequence[Mapping[str, Any]], title: str, shown: Sequence[
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell_text(row[name]) for name in columns))
-    plain_console().print(table)
+    console().print(table)
 
 
 def cell_text(cell: Any) -> str:

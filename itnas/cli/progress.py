@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from itnas.cli.screen import console as screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.console import Console
 
     from itnas.training import Report
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 @contextmanager
 def training_progress(title: str, rates: list[float], *, quiet: bool) -> Iterator[OnReport]:
     """What to call with each report of a training whose replicas have these learning rates."""
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     if quiet:
         yield lambda report: None
     elif console.is_terminal:
@@ -60,7 +63,7 @@ def _print_line(console: Console, title: str, rates: list[float], report: Report
         steps = f"step {report.step}" + (f" of {report.total}" if report.total else "")
         left = report.seconds * (1 / max(report.progress, 1e-9) - 1)
         state = _state(report) + _score(rates, report)
-        console.print(f"{title}: {steps}, {state}, {left:.0f} s left", highlight=False, soft_wrap=True)
+        console.print(f"{title}: {steps}, {state}, {left:.0f} s left", soft_wrap=True)
 
 
 def _state(report: Report) -> str:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from itnas.cli.listing import AsCsv, AsJson, show
+from itnas.cli.endings import NO
+from itnas.cli.listing import show
+from itnas.cli.options import AsCsv, AsJson, RunFolder, flag
 
 
 def replay(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    check: Annotated[
-        bool, typer.Option("--check", help="Ask the samplers again, and compare every decision with the log.")
-    ] = False,
+    run: RunFolder,
+    check: Annotated[bool, flag("--check", told="Make every decision again, and compare it with the log.")] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """List what was proposed, in order; with --check, make every decision of the search again and compare."""
+    """List what was proposed, in order; with --check, make every decision of the search again and compare.
+
+    With --check it ends with 1 where a decision differs.
+    """
     from itnas.store import RunReader
 
     reader = RunReader(run)
@@ -42,4 +44,4 @@ def replay(
     else:
         typer.echo(f"{run}: {found.proposals} proposals and {others} other decisions made again, all alike")
     if found.differing:
-        raise typer.Exit(1)
+        raise typer.Exit(NO)

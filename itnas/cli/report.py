@@ -7,23 +7,28 @@ from typing import Annotated
 
 import typer
 
+from itnas.cli.options import AsJson, RunFolder, option
+from itnas.cli.screen import exclude, say_json
+from itnas.cli.targets import check_target
+from itnas.shown import size
+
 
 def report(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    run: RunFolder,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="<file>", help="The file; by default report.html in the run.")
+        Path | None, option("--out", "-o", takes="file", told="The file.", default="report.html in the run")
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option(
-            "--figures", metavar="<folder>", help="Write the figures as PNG and SVG there, instead of a page."
-        ),
+        option("--figures", takes="folder", told="Write the figures as PNG and SVG there, instead of a page."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write one HTML file with findings, search, kernels and trials. It opens offline, and prints."""
     from itnas.cli.extras import needs
 
-    with needs("dashboard", "dash", "dash_ag_grid"):
+    exclude(figures=figures is not None, out=out is not None)
+    with needs("dashboard", "dash", "dash_ag_grid", "flask", "werkzeug"):
         from itnas.dashboard.report import report as page
         from itnas.dashboard.report import write_figures
         from itnas.dashboard.view import RunView
@@ -31,15 +36,17 @@ def report(
 
     view = RunView(run.resolve().name, run)
     if figures is not None:
-        if out is not None:
-            raise ValueError("--figures writes pictures, and --out names a page: give one of them")
-        for path in write_figures(view, figures):
-            typer.echo(path)
+        written = [Path(path) for path in write_figures(view, figures)]
+    else:
+        target = run / "report.html" if out is None else out
+        if target.suffix != ".html":
+            raise ValueError(f"--out {target} must end in .html")
+        check_target("--out", target)
+        write_atomically(target, page(view).encode())
+        written = [target]
+    sizes = {path: path.stat().st_size for path in written}
+    if as_json:
+        say_json([{"path": path, "bytes": count} for path, count in sizes.items()])
         return
-    target = run / "report.html" if out is None else out
-    if target.suffix != ".html":
-        raise ValueError(f"{target} must end in .html")
-    if target.is_dir():
-        raise ValueError(f"{target} is a folder: name a file")
-    write_atomically(target, page(view).encode())
-    typer.echo(f"{target} ({target.stat().st_size / 1e6:.1f} MB)")
+    for path, count in sizes.items():
+        typer.echo(f"{path} ({size(count)})")

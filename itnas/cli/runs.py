@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import shutil
-import time
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from itnas.cli.listing import AsCsv, AsJson, plain_console, show
+from itnas.cli import complete
+from itnas.cli.endings import NO
+from itnas.cli.listing import show
+from itnas.cli.options import AsCsv, AsJson, RunFolder, argument, flag, option
+from itnas.cli.screen import console, exclude, say_json
+from itnas.shown import moment, size
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Where to look, also in folders below it.")] = Path("runs"),
+    folder: Annotated[Path, argument("Where to look, also in folders below it.", name="folder", default="runs")] = Path(
+        "runs"
+    ),
     remove: Annotated[
-        list[Path] | None, typer.Option("--remove", metavar="<run>", help="Delete this run (repeatable).")
+        list[Path] | None,
+        option("--remove", takes="run", told="Delete this run (repeatable).", complete=complete.runs),
     ] = None,
     thin: Annotated[
         list[Path] | None,
-        typer.Option("--thin", metavar="<run>", help="Delete networks and kernels of this run, keep its tables."),
+        option(
+            "--thin",
+            takes="run",
+            told="Delete the networks and kernels of this run, and keep its tables (repeatable).",
+            complete=complete.runs,
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+    yes: Annotated[bool, flag("--yes", "-y", told="Delete without asking.")] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """List the runs: what they searched, how far they are, what they take on the disk."""
+    exclude(json=as_json, csv=as_csv)
     if remove or thin:
-        _clean(remove or [], thin or [], yes=yes)
+        done = _clean(remove or [], thin or [], yes=yes, told=not (as_json or as_csv))
+        if as_json or as_csv:
+            show(done, title="", as_json=as_json, as_csv=as_csv)
         return
     from itnas.store.reader import is_run
 
@@ -43,14 +59,17 @@ def runs(
         typer.echo(f"no runs in {folder}: start one with `itnas search`")
 
 
-def stop(run: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
+def stop(run: RunFolder, as_json: AsJson = False) -> None:
     """Ask the sweep that runs there to stop, as Ctrl-C would; `itnas resume` goes on."""
     from itnas.store import RunReader
     from itnas.store.lock import ask_to_stop
 
     RunReader(run)
     pid = ask_to_stop(run)
-    typer.echo(f"asked process {pid} to stop; `itnas status {run}` tells when it has")
+    if as_json:
+        say_json({"run": run, "process": pid})
+    else:
+        typer.echo(f"asked process {pid} to stop; `itnas status {run}` tells when it has")
 
 
 def _row(folder: Path) -> dict[str, Any]:
@@ -66,8 +85,8 @@ def _row(folder: Path) -> dict[str, Any]:
         "tasks": [row["task"] for row in found["tasks"]],
         "trials": sum(row["ended"] for row in found["tasks"]),
         "asked": sum(row["asked"] for row in found["tasks"]),
-        "created": time.strftime("%Y-%m-%d %H:%M", time.localtime(about["created"])),
-        "megabytes": round(_bytes(folder) / 1e6, 2),
+        "created": moment(about["created"]),
+        "bytes": _bytes(folder),
     }
 
 
@@ -79,32 +98,48 @@ def _table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("run", "state", "space", "tasks", "trials", "created", "MB"):
-        table.add_column(name, justify="right" if name in ("trials", "MB") else "left", overflow="fold")
+    for name in ("run", "state", "space", "tasks", "trials", "created", "size"):
+        table.add_column(name, justify="right" if name in ("trials", "size") else "left", overflow="fold")
     for row in rows:
         counts = f"{row['trials']}/{row['asked']}"
         shown = (row["run"], row["state"], row["space"], ", ".join(row["tasks"]), counts, row["created"])
-        table.add_row(*shown, f"{row['megabytes']:.1f}")
-    plain_console().print(table)
+        table.add_row(*shown, size(row["bytes"]))
+    console().print(table)
 
 
-def _clean(remove: list[Path], thin: list[Path], *, yes: bool) -> None:
+def _clean(remove: list[Path], thin: list[Path], *, yes: bool, told: bool) -> list[dict[str, Any]]:
     """Delete runs, or their arrays, after asking; never one that is being driven, nor what is no run."""
     from itnas.store import RunLock, RunReader
 
     for folder in (*remove, *thin):
         RunReader(folder)
     named = [*(f"{path} (all of it)" for path in remove), *(f"{path} (networks and kernels)" for path in thin)]
-    if not yes and not typer.confirm(f"delete {', '.join(named)}?"):
-        raise typer.Exit(1)
-    for folder in remove:
-        with RunLock(folder):
-            shutil.rmtree(folder)
-        typer.echo(f"deleted {folder}")
-    for folder in thin:
-        with RunLock(folder):
-            _thin(folder)
-        typer.echo(f"deleted the networks and kernels of {folder}")
+    if not yes and not _agreed(f"delete {', '.join(named)}?"):
+        raise typer.Exit(NO)
+    done = []
+    for what, folders, deleted in (("all", remove, "deleted"), ("arrays", thin, "deleted the networks and kernels of")):
+        for folder in folders:
+            taken = _bytes(folder)
+            with RunLock(folder):
+                if what == "all":
+                    shutil.rmtree(folder)
+                else:
+                    _thin(folder)
+            freed = taken - _bytes(folder)
+            done.append({"run": str(folder), "deleted": what, "bytes": freed})
+            if told:
+                typer.echo(f"{deleted} {folder} ({size(freed)})")
+    return done
+
+
+def _agreed(question: str) -> bool:
+    """Whether who is asked says yes. The question goes to stderr: stdout holds results alone."""
+    if sys.stdin.isatty():
+        typer.echo(f"{question} [y/N]: ", err=True, nl=False)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise ValueError("nobody is there to be asked: --yes deletes without asking")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _thin(folder: Path) -> None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from itnas.cli.data import Data, use_data
-from itnas.cli.findings_view import print_findings
-from itnas.cli.listing import plain_console
+from itnas.cli import complete, names
+from itnas.cli.data import use_data
+from itnas.cli.endings import INTERRUPTED, NO_SUCCESS, say
+from itnas.cli.findings_view import all_findings, print_findings
+from itnas.cli.options import (
+    TASKS,
+    Address,
+    AsJson,
+    Data,
+    Quiet,
+    RunFolder,
+    argument,
+    chosen,
+    flag,
+    option,
+)
+from itnas.cli.screen import check_finite, console, say_json
 from itnas.signals import stop_request
 
 if TYPE_CHECKING:
@@ -19,83 +33,140 @@ if TYPE_CHECKING:
     from itnas.signals import StopRequest
     from itnas.space import Space
 
-Engine = Annotated[str, typer.Option("--engine", metavar="<name>", help="ray, or inline: one trial after another.")]
-Address = Annotated[
-    str | None, typer.Option("--address", metavar="<host:port>", help="Join this Ray cluster instead of starting one.")
+SPACE = "emergence"
+Engine = Annotated[
+    str,
+    option(
+        "--engine",
+        takes="name",
+        told="Run trials by ray, or inline: one after another.",
+        default="ray",
+        complete=complete.among(names.ENGINES),
+    ),
 ]
 Slots = Annotated[
-    int | None,
-    typer.Option("--slots", metavar="<n>", help="Trials at once; by default one per CPU, or two per GPU."),
+    int | None, option("--slots", takes="n", told="Run so many trials at once.", default="one per CPU, or two per GPU")
 ]
 Hours = Annotated[
-    float | None,
-    typer.Option("--hours", metavar="<x>", help="Start no new trial after so long; the best are then confirmed."),
+    float | None, option("--hours", takes="x", told="Start no new trial after so long; the best are then confirmed.")
 ]
 RayLogs = Annotated[
-    Path | None, typer.Option("--ray-logs", metavar="<folder>", help="Keep the logs of a local Ray in this folder.")
+    Path | None, option("--ray-logs", takes="folder", told="Keep the logs of a local Ray in this folder.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 TensorBoard = Annotated[
-    Path | None, typer.Option("--tensorboard", metavar="<folder>", help="Also log scores for TensorBoard there.")
+    Path | None, option("--tensorboard", takes="folder", told="Also log scores for TensorBoard there.")
 ]
-
-
-def _option(flag: str, metavar: str, text: str) -> Any:
-    return typer.Option(flag, metavar=metavar, help=text)
 
 
 def search(
-    space: Annotated[str, typer.Argument(help="A space: one of `itnas spaces`, or a YAML file.")] = "emergence",
+    space: Annotated[
+        str,
+        argument(
+            "A space: one of `itnas spaces`, or a YAML file.", name="space", default=SPACE, complete=complete.spaces
+        ),
+    ] = SPACE,
     tasks: Annotated[
-        list[str] | None, typer.Option("--task", "-t", metavar="<task>", help="A task (repeatable), see `itnas tasks`.")
+        list[str] | None,
+        option(
+            "--task", "-t", takes="task", told="Search for this task (repeatable): see `itnas tasks`.", complete=TASKS
+        ),
     ] = None,
-    trials: Annotated[int | None, _option("--trials", "<n>", "Trials per task, specialists included (64).")] = None,
+    trials: Annotated[
+        int | None, option("--trials", takes="n", told="Trials per task, specialists included.", default=64)
+    ] = None,
     replicas: Annotated[
-        int | None, _option("--replicas", "<n>", "Seeds of a trial, each with every learning rate (3).")
+        int | None,
+        option("--replicas", "-r", takes="n", told="Seeds of a trial, each with every learning rate.", default=3),
     ] = None,
-    steps: Annotated[int | None, _option("--steps", "<n>", "Training steps; by default the task's own.")] = None,
-    batch_size: Annotated[int | None, _option("--batch-size", "<n>", "Samples per step and replica.")] = None,
-    length: Annotated[int | None, _option("--length", "<n>", "Points per sample; by default the task's own.")] = None,
-    seed: Annotated[int | None, _option("--seed", "<n>", "What all chance in the sweep is derived from (0).")] = None,
-    run: Annotated[Path | None, _option("--run", "<folder>", "Folder of the run; by default one in runs/.")] = None,
+    steps: Annotated[int | None, option("--steps", takes="n", told="Training steps.", default="the task's own")] = None,
+    batch_size: Annotated[
+        int | None, option("--batch-size", takes="n", told="Samples per step and replica.", default="the task's own")
+    ] = None,
+    length: Annotated[
+        int | None, option("--length", takes="n", told="Points per sample.", default="the task's own")
+    ] = None,
+    rungs: Annotated[
+        int | None, option("--rungs", takes="n", told="Times that a trial's score is taken.", default=10)
+    ] = None,
+    seed: Annotated[
+        int | None, option("--seed", takes="n", told="What all chance in the sweep is derived from.", default=0)
+    ] = None,
+    run: Annotated[
+        Path | None, option("--run", takes="folder", told="The folder of the run.", default="one in runs/")
+    ] = None,
     profile: Annotated[
-        str, _option("--profile", "<name>", "Settings under a name: default, demo, quick or thorough.")
+        str,
+        chosen("--profile", told="Settings under a name", among=names.PROFILES, default="default"),
     ] = "default",
-    sampler: Annotated[str | None, _option("--sampler", "<name>", "Who proposes; see docs/search.md.")] = None,
+    sampler: Annotated[
+        str | None,
+        option(
+            "--sampler",
+            takes="name",
+            told="Who proposes: see docs/search.md.",
+            default="tpe-group",
+            complete=complete.samplers,
+        ),
+    ] = None,
     random_share: Annotated[
-        float | None, _option("--random-share", "<x>", "Share of proposals made at random (0.2).")
+        float | None, option("--random-share", takes="x", told="Share of proposals made at random.", default=0.2)
     ] = None,
     objectives: Annotated[
         list[str] | None,
-        _option("--objective", "<name>", "score, and one of parameters, flops, seconds (repeatable)."),
+        option(
+            "--objective",
+            takes="name",
+            told="score, and one of parameters, flops, seconds (repeatable).",
+            default="score",
+            complete=complete.among(names.OBJECTIVES),
+        ),
     ] = None,
     specialists: Annotated[
-        str | None, _option("--specialists", "<names>", "Baselines to run first, with commas between; none.")
+        str | None,
+        option(
+            "--specialists",
+            takes="names",
+            told="Baselines to run first, with commas between, or none.",
+            default="six of them",
+            complete=complete.several((*names.SPECIALISTS, "none")),
+        ),
     ] = None,
-    pruner: Annotated[str | None, _option("--pruner", "<name>", "Who stops trials: median, halving, none.")] = None,
-    rungs: Annotated[int | None, _option("--rungs", "<n>", "Times that a trial's score is taken (10).")] = None,
+    pruner: Annotated[
+        str | None, chosen("--pruner", told="Who stops trials early", among=names.PRUNERS, default="median")
+    ] = None,
     confirm: Annotated[
-        int | None, _option("--confirm", "<n>", "Best genomes per task to train again on fresh seeds (3).")
+        int | None,
+        option("--confirm", takes="n", told="Best genomes per task to train again on fresh seeds.", default=3),
     ] = None,
-    confirm_replicas: Annotated[int | None, _option("--confirm-replicas", "<n>", "On so many seeds (5).")] = None,
-    keep: Annotated[int | None, _option("--keep", "<n>", "Trials per task whose networks are kept (3).")] = None,
+    confirm_replicas: Annotated[
+        int | None, option("--confirm-replicas", takes="n", told="Seeds to train those on.", default=5)
+    ] = None,
+    keep: Annotated[
+        int | None, option("--keep", takes="n", told="Trials per task whose networks are kept.", default=3)
+    ] = None,
     verdicts: Annotated[
-        str | None, _option("--verdicts", "<which>", "Trials to cross-examine on the way: best, all, none.")
+        str | None,
+        chosen("--verdicts", told="Trials to cross-examine on the way", among=names.VERDICTS, default="best"),
     ] = None,
-    copies: Annotated[int | None, _option("--copies", "<n>", "Untrained copies to compare verdicts with (4).")] = None,
+    copies: Annotated[
+        int | None, option("--copies", takes="n", told="Untrained copies to compare verdicts with.", default=4)
+    ] = None,
     timeout: Annotated[
-        float | None, _option("--timeout", "<seconds>", "A trial that takes longer counts as hung (1800).")
+        float | None,
+        option("--timeout", takes="seconds", told="Count a trial that takes longer as hung.", default=1800),
     ] = None,
     attempts: Annotated[
-        int | None, _option("--attempts", "<n>", "Tries of a trial that kills its process (3).")
+        int | None, option("--attempts", takes="n", told="Tries of a trial that kills its process.", default=3)
     ] = None,
-    device: Annotated[str | None, _option("--device", "<name>", "auto, cpu or cuda.")] = None,
-    precision: Annotated[str | None, _option("--precision", "<name>", "float32 or bfloat16.")] = None,
-    data: Data = None,
+    device: Annotated[str | None, chosen("--device", told="Train on this", among=names.DEVICES, default="auto")] = None,
+    precision: Annotated[
+        str | None, chosen("--precision", told="Compute in this", among=names.PRECISIONS, default="float32")
+    ] = None,
     devices_per_trial: Annotated[
         int | None,
-        _option("--devices-per-trial", "<n>", "CPUs or GPUs of one node that train a trial together (1)."),
+        option(
+            "--devices-per-trial", takes="n", told="CPUs or GPUs of one node that train a trial together.", default=1
+        ),
     ] = None,
     engine: Engine = "ray",
     address: Address = None,
@@ -103,7 +174,8 @@ def search(
     hours: Hours = None,
     ray_logs: RayLogs = None,
     tensorboard: TensorBoard = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and how long, and stop.")] = False,
+    data: Data = None,
+    dry_run: Annotated[bool, flag("--dry-run", told="Say what would run and how long it takes, and stop.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -111,7 +183,9 @@ def search(
 
     Ctrl-C stops when the running trials can be left; `itnas resume` goes on from there.
     """
+    check_finite(random_share=random_share, timeout=timeout, hours=hours)
     use_data(data)
+    _check_device(device)
     from itnas.search.profiles import profile as settings_of
     from itnas.search.settings import SweepSettings
     from itnas.search.sweep import Means, Sweep, check_data, check_settings, default_folder
@@ -158,27 +232,47 @@ def search(
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    trials: Annotated[int | None, _option("--trials", "<n>", "Have so many trials per task from now on.")] = None,
+    run: RunFolder,
     tasks: Annotated[
-        list[str] | None, typer.Option("--task", "-t", metavar="<task>", help="Search for this task too (repeatable).")
+        list[str] | None,
+        option("--task", "-t", takes="task", told="Search for this task too (repeatable).", complete=TASKS),
     ] = None,
-    sampler: Annotated[str | None, _option("--sampler", "<name>", "Let this one propose from now on.")] = None,
-    pruner: Annotated[str | None, _option("--pruner", "<name>", "median, halving or none from now on.")] = None,
-    confirm: Annotated[int | None, _option("--confirm", "<n>", "Confirm so many genomes per task.")] = None,
-    keep: Annotated[int | None, _option("--keep", "<n>", "Keep the networks of so many trials per task.")] = None,
-    timeout: Annotated[float | None, _option("--timeout", "<seconds>", "A trial that takes longer is hung.")] = None,
-    data: Data = None,
+    trials: Annotated[
+        int | None, option("--trials", takes="n", told="Trials per task from now on.", default="as before")
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        option(
+            "--sampler", takes="name", told="Who proposes from now on.", default="as before", complete=complete.samplers
+        ),
+    ] = None,
+    pruner: Annotated[
+        str | None,
+        chosen("--pruner", told="Who stops trials early from now on", among=names.PRUNERS, default="as before"),
+    ] = None,
+    confirm: Annotated[
+        int | None, option("--confirm", takes="n", told="Best genomes per task to train again.", default="as before")
+    ] = None,
+    keep: Annotated[
+        int | None,
+        option("--keep", takes="n", told="Trials per task whose networks are kept.", default="as before"),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        option("--timeout", takes="seconds", told="Count a trial that takes longer as hung.", default="as before"),
+    ] = None,
     engine: Engine = "ray",
     address: Address = None,
     slots: Slots = None,
     hours: Hours = None,
     ray_logs: RayLogs = None,
     tensorboard: TensorBoard = None,
+    data: Data = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was interrupted, or give one more trials or tasks."""
+    check_finite(timeout=timeout, hours=hours)
     use_data(data)
     from itnas.search.sweep import Means, Sweep
 
@@ -197,6 +291,12 @@ def resume(
         _drive(sweep, means, stop, as_json=as_json, quiet=quiet)
 
 
+def _check_device(name: str | None) -> None:
+    """What no machine calls a device would fail every trial; whether there is one, the machine will tell."""
+    if name is not None and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise ValueError(f"unknown device {name!r}: use auto, cpu, cuda or cuda:0, cuda:1, ...")
+
+
 def _names(text: str) -> list[str]:
     return [] if text in ("none", "") else [part.strip() for part in text.split(",")]
 
@@ -212,17 +312,17 @@ def _drive(sweep: Sweep, means: Means, stop: StopRequest, *, as_json: bool, quie
         state = sweep.run(means, stop=stop, on_change=on_change)
     run = Run(sweep.folder)
     if state == "interrupted":
-        typer.echo(f"itnas: interrupted; `itnas resume {sweep.folder}` goes on", err=True)
-        raise typer.Exit(130)
+        say(f"interrupted; `itnas resume {sweep.folder}` goes on")
+        raise typer.Exit(INTERRUPTED)
     if state == "late" and not quiet:
-        typer.echo(f"itnas: the time is up; `itnas resume {sweep.folder}` goes on", err=True)
+        say(f"the time is up; `itnas resume {sweep.folder}` goes on")
     if as_json:
-        typer.echo(json.dumps({"run": str(sweep.folder), "findings": run.finding_rows()}, indent=1, allow_nan=False))
+        say_json({"run": sweep.folder, "state": state, "findings": all_findings(run)})
     else:
         print_findings(run)
     if not any(row["state"] == "complete" for row in reader.trials()):
-        typer.echo(f"itnas: no trial succeeded: see `itnas trials {sweep.folder}`", err=True)
-        raise typer.Exit(3)
+        say(f"no trial succeeded: see `itnas trials {sweep.folder}`")
+        raise typer.Exit(NO_SUCCESS)
 
 
 def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: bool) -> None:
@@ -234,11 +334,11 @@ def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: b
 
     found = estimate(space, settings, means)
     if as_json:
-        typer.echo(json.dumps(found, indent=1, allow_nan=False))
+        say_json(found)
         return
-    console = plain_console()
+    screen = console()
     size = "without end" if found["assignments"] is None else f"{found['assignments']:,} combinations"
-    console.print(f"space {space.name}: {size}", highlight=False)
+    screen.print(f"space {space.name}: {size}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("task", overflow="fold")
     for name in ("trials", "special", "random", "sampler", "networks", "steps", "confirm", "about"):
@@ -246,10 +346,9 @@ def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: b
     for row in found["tasks"]:
         counts = [str(row[name]) for name in ("trials", "specialists", "random", "sampler", "networks", "steps")]
         table.add_row(row["task"], *counts, str(row["confirmations"]), duration(row["seconds"]))
-    console.print(table)
-    console.print(
-        f"{found['slots']} at once ({means.engine}): about {duration(found['seconds'])}, if nothing is stopped early",
-        highlight=False,
+    screen.print(table)
+    screen.print(
+        f"{found['slots']} at once ({means.engine}): about {duration(found['seconds'])}, if nothing is stopped early"
     )
     for remark in found["remarks"]:
-        console.print(remark, highlight=False, soft_wrap=True)
+        screen.print(remark, soft_wrap=True)

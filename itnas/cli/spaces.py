@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from itnas.cli.listing import AsCsv, AsJson, show
+from itnas.cli import complete
+from itnas.cli.listing import show
+from itnas.cli.options import AsCsv, AsJson, argument, flag
+from itnas.cli.screen import console, exclude, say_json
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -19,19 +19,24 @@ if TYPE_CHECKING:
 
 def spaces(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Show these in full: names of shipped spaces, or YAML files.")
+        list[str] | None,
+        argument("Show these in full: names of shipped spaces, or YAML files.", name="space", complete=complete.spaces),
     ] = None,
+    schema: Annotated[
+        bool, flag("--schema", told="Print the language's JSON schema, for editors that check YAML.")
+    ] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
-    schema: Annotated[
-        bool, typer.Option("--schema", help="Print the language's JSON schema, for editors that check YAML.")
-    ] = False,
 ) -> None:
     """List the search spaces: what may be chosen, how many combinations, and how many different genomes."""
     from itnas.space import Space, shipped
 
+    exclude(schema=schema, csv=as_csv)
+    exclude(json=as_json, csv=as_csv)
     if schema:
-        typer.echo(json.dumps(Space.schema(), indent=1))
+        if names:
+            raise ValueError("--schema is of the language, not of a space: leave the names out")
+        say_json(Space.schema())
         return
     found = [Space.load(name) for name in names or shipped()]
     if as_json or as_csv:
@@ -74,7 +79,6 @@ def _size(space: Space) -> str:
 
 def _show_all(found: list[Space]) -> None:
     """A paragraph per space: sentences and large numbers would not fit into the columns of a table."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -83,7 +87,7 @@ def _show_all(found: list[Space]) -> None:
     table.add_column()
     for space in found:
         table.add_row(Text(space.name), Text(f"{space.summary}\n{_figures(space)}"))
-    Console().print(table)
+    console(prose=True).print(table)
 
 
 def _figures(space: Space) -> str:
@@ -97,19 +101,18 @@ def _figures(space: Space) -> str:
 
 def _show_one(space: Space) -> None:
     """The space as a tree: what may be chosen, and under which choice."""
-    from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
 
-    console = Console()
+    screen = console()
     tree = Tree(Text(space.name, style="bold"), guide_style="dim")
     _grow(tree, space.tree())
     if space.summary:
-        console.print(Text(space.summary))
-    console.print(tree)
-    console.print(Text(_figures(space)))
+        screen.print(Text(space.summary))
+    screen.print(tree)
+    screen.print(Text(_figures(space)))
     bounds = ", ".join(space.constraints.texts()) or "none"
-    console.print(Text(f"Constraints: {bounds}"))
+    screen.print(Text(f"Constraints: {bounds}"))
 
 
 def _grow(tree: Tree, rows: list[Row]) -> None:

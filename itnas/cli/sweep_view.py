@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from itnas.cli.listing import plain_console
+from itnas.cli.screen import console as screen
 from itnas.store import RunReader
 from itnas.store.summary import summarise
 
@@ -24,7 +24,7 @@ OnChange = Callable[[str, Any, Any], None]
 @contextmanager
 def sweep_progress(reader: RunReader, *, quiet: bool) -> Iterator[OnChange]:
     """What to call when something has changed in a run."""
-    console = plain_console(stderr=True)
+    console = screen(stderr=True)
     if quiet:
         yield lambda _what, _job, _message: None
     elif console.is_terminal:
@@ -117,7 +117,7 @@ def _print_line(console: Console, reader: RunReader, what: str, job: Any) -> Non
         # A pruned trial's reason says so itself.
         reason = str(row["reason"])
         text += reason if reason.startswith(row["state"]) else f"{row['state']}: {reason}"
-    console.print(text, highlight=False, soft_wrap=True, markup=False)
+    console.print(text, soft_wrap=True)
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

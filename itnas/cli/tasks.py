@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Any
 
-import typer
 from rich.table import Table
 
-from itnas.cli.data import Data, use_data
-from itnas.cli.listing import AsCsv, AsJson, cell_text, plain_console, show
+from itnas.cli.data import use_data
+from itnas.cli.listing import cell_text, show
+from itnas.cli.options import TASKS, AsCsv, AsJson, Data, argument
+from itnas.cli.screen import console, exclude
 
 NONE_NEEDED = "none needed"
 
 
 def tasks(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Only these; settings may follow a slash: recall/pairs=16.")
+        list[str] | None,
+        argument("List these alone; settings may follow a slash: recall/pairs=16.", name="task", complete=TASKS),
     ] = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -26,10 +28,12 @@ def tasks(
 
     Of published data sets it also says what is found, what is missing, and where it is obtained.
     """
-    from itnas.tasks import TASKS, find
+    exclude(json=as_json, csv=as_csv)
+    from itnas.tasks import TASKS as KINDS
+    from itnas.tasks import find
 
     use_data(data)
-    rows = [_row(find(name)) for name in names or [name for _, kind in TASKS.items() for name in kind.listed()]]
+    rows = [_row(find(name)) for name in names or [name for _, kind in KINDS.items() for name in kind.listed()]]
     if as_json or as_csv:
         show(rows, title="Tasks", as_json=as_json, as_csv=as_csv)
     elif len(rows) == 1:
@@ -78,7 +82,7 @@ def _show_all(rows: list[dict[str, Any]]) -> None:
         shape = f"{row['inputs']}{where}; lengths {cell_text(row['lengths'])}"
         data = f"\nData: {row['data']}" if row["data"] != NONE_NEEDED else ""
         table.add_row(row["task"], f"{row['summary']}\n{scale}; {shape}\nExpected: {row['expects']}{data}")
-    plain_console().print(table)
+    console(prose=True).print(table)
 
 
 def _show_one(row: dict[str, Any]) -> None:
@@ -87,4 +91,4 @@ def _show_one(row: dict[str, Any]) -> None:
     for name, cell in row.items():
         text = ", ".join(f"{key}={value}" for key, value in cell.items()) if isinstance(cell, dict) else cell_text(cell)
         table.add_row(name.replace("_", " "), text or "none")
-    plain_console().print(table)
+    console(prose=True).print(table)

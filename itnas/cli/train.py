@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from itnas.cli.data import Data, use_data
-from itnas.cli.listing import cell_text, check_suffix
+from itnas.cli import complete, names
+from itnas.cli.data import use_data
+from itnas.cli.endings import BAD_INPUT, INTERRUPTED, say
+from itnas.cli.listing import cell_text
+from itnas.cli.options import TASKS, AsJson, Data, Quiet, argument, chosen, flag, option
 from itnas.cli.progress import training_progress
+from itnas.cli.screen import console, say_json
+from itnas.cli.targets import check_target
 from itnas.cli.train_devices import (
     Accumulate,
     Address,
@@ -31,44 +36,75 @@ if TYPE_CHECKING:
 PICTURES = ("html", "png", "svg")
 
 
-def _amount(flag: str, text: str) -> Any:
-    return typer.Option(flag, metavar="<n|nx>", help=text)
+def _amount(flag: str, text: str, default: str) -> Any:
+    return option(flag, takes="n|nx", told=text, default=default)
 
 
 def train(
-    genome: Annotated[str, typer.Argument(help="A genome's file or folder, or a name: gru, itnet-s.")],
-    tasks: Annotated[
-        list[str], typer.Option("--task", "-t", help="A task, with settings: recall/pairs=16, or module:Class.")
+    genome: Annotated[
+        str,
+        argument("A genome's file or folder, or a name: gru, itnet-s.", name="genome", complete=complete.genomes),
     ],
-    replicas: Annotated[int, typer.Option("--replicas", "-r", help="Seeds, each with every learning rate.")] = 3,
-    steps: Annotated[int | None, typer.Option("--steps", help="Budget in steps; by default the task's own.")] = None,
+    tasks: Annotated[
+        list[str],
+        option(
+            "--task",
+            "-t",
+            takes="task",
+            told="A task, with settings: recall/pairs=16, or module:Class.",
+            complete=TASKS,
+        ),
+    ],
+    replicas: Annotated[
+        int, option("--replicas", "-r", takes="n", told="Seeds, each with every learning rate.", default=3)
+    ] = 3,
+    steps: Annotated[
+        int | None, option("--steps", takes="n", told="Budget in steps.", default="the task's own")
+    ] = None,
     samples: Annotated[
-        int | None, typer.Option("--samples", help="Budget in samples per replica instead, rounded up to whole steps.")
+        int | None,
+        option("--samples", takes="n", told="Budget in samples per replica instead, rounded up to whole steps."),
     ] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", help="Budget in seconds instead.")] = None,
-    batch_size: Annotated[int | None, typer.Option("--batch-size", help="Samples per step and replica.")] = None,
+    seconds: Annotated[float | None, option("--seconds", takes="seconds", told="Budget in seconds instead.")] = None,
+    batch_size: Annotated[
+        int | None, option("--batch-size", takes="n", told="Samples per step and replica.", default="the task's own")
+    ] = None,
     width: Annotated[
-        str | None, _amount("--width", "Another width than the genome's: 128, or 2x for twice it.")
+        str | None, _amount("--width", "Another width: 128, or 2x for twice the genome's.", "the genome's")
     ] = None,
-    depth: Annotated[str | None, _amount("--depth", "Another depth: 8, or 2x.")] = None,
-    length: Annotated[str | None, _amount("--length", "Points per sample: 256, or 4x the task's.")] = None,
-    data: Data = None,
-    seed: Annotated[int, typer.Option("--seed", help="What the replicas' seeds are derived from.")] = 0,
+    depth: Annotated[str | None, _amount("--depth", "Another depth: 8, or 2x.", "the genome's")] = None,
+    length: Annotated[str | None, _amount("--length", "Points per sample: 256, or 4x.", "the task's own")] = None,
+    seed: Annotated[int, option("--seed", takes="n", told="What the replicas' seeds are derived from.", default=0)] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the outcome; by default one under runs/train.")
+        Path | None,
+        option("--out", "-o", takes="folder", told="The folder of the outcome.", default="one under runs/train"),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[
+        str,
+        option(
+            "--device",
+            takes="name",
+            told="Train on this: auto, cpu, cuda or cuda:N.",
+            default="auto",
+            complete=complete.among(names.DEVICES),
+        ),
+    ] = "auto",
+    precision: Annotated[
+        str, chosen("--precision", told="Compute in this", among=names.PRECISIONS, default="float32")
+    ] = "float32",
     devices: Devices = None,
-    address: Address = None,
-    precision: Annotated[str, typer.Option("--precision", help="float32 or bfloat16.")] = "float32",
     accumulate: Accumulate = 1,
     checkpoint_activations: CheckpointActivations = False,
     workers: Workers = 0,
-    capture: Annotated[bool, typer.Option("--capture", help="Replay steps as a CUDA graph.")] = False,
-    test: Annotated[bool, typer.Option("--test", help="Score the test split too, once, at the end.")] = False,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the learning curves: .html, .png or .svg.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    capture: Annotated[bool, flag("--capture", told="Replay steps as a CUDA graph.")] = False,
+    address: Address = None,
+    test: Annotated[bool, flag("--test", told="Score the test split too, once, at the end.")] = False,
+    plot: Annotated[
+        Path | None, option("--plot", takes="file", told="Draw the learning curves: .html, .png or .svg.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a genome on a task as a stacked population, and report its score with an interval.
 
@@ -77,10 +113,7 @@ def train(
     if len(tasks) != 1:
         raise ValueError(f"itnas train trains on one task at a time, got --task {len(tasks)} times: run it for each")
     use_data(data)
-    if plot is not None:
-        check_suffix(plot.name, PICTURES)
-        if plot.is_dir():
-            raise ValueError(f"--plot {plot} is a folder: name a file")
+    check_target("--plot", plot, PICTURES)
     from itnas.entry import genome_of
     from itnas.scaling import amount, scaled
     from itnas.tasks import find
@@ -124,26 +157,26 @@ def train(
         if found is None:
             rates = list(made.genome.training.learning_rates) * len(made.seeds)
             if made.genome.width > own.width and not quiet:
-                typer.echo(f"itnas: {_advice(own, made.genome.width)}", err=True)
+                say(_advice(own, made.genome.width))
             try:
                 with training_progress(f"{genome} on {made.task.label}", rates, quiet=quiet) as on_report:
                     train_together(made, plan, crew, folder, device=device, test=test, on_report=on_report, stop=stop)
             except InterruptedTrainingError as error:
-                typer.echo(f"itnas: interrupted; the same command goes on from {folder.path}", err=True)
-                raise typer.Exit(130) from error
+                say(f"interrupted; the same command goes on from {folder.path}")
+                raise typer.Exit(INTERRUPTED) from error
             except DeviceLostError as error:
-                typer.echo(f"itnas: {error}; the same command goes on from {folder.path}", err=True)
-                raise typer.Exit(2) from error
+                say(f"{error}; the same command goes on from {folder.path}")
+                raise typer.Exit(BAD_INPUT) from error
             found = folder.finished(made)
             assert found is not None
         else:
             dismiss(plan, crew)
             if not quiet:
-                typer.echo(f"itnas: {folder.path} holds the result already; delete it to train again", err=True)
+                say(f"{folder.path} holds the result already; delete it to train again")
         if plot is not None:
             _draw(folder.path, made.task, plot)
     if as_json:
-        typer.echo(json.dumps(found, indent=1, allow_nan=False))
+        say_json(found)
     else:
         _show(found, folder.path)
 
@@ -187,18 +220,15 @@ def _draw(folder: Path, task: Any, target: Path) -> None:
 
 def _show(found: dict[str, Any], folder: Path) -> None:
     """The result for people."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    console.print(f"{found['task']}: {found['metric']} {_interval(found['score'])}", highlight=False, soft_wrap=True)
+    screen = console()
+    screen.print(f"{found['task']}: {found['metric']} {_interval(found['score'])}", soft_wrap=True)
     if found["test_score"] is not None:
-        console.print(f"test split: {_interval(found['test_score'])}", highlight=False, soft_wrap=True)
+        screen.print(f"test split: {_interval(found['test_score'])}", soft_wrap=True)
     ceiling = cell_text(found["ceiling"])
     told = f"chance {cell_text(found['chance'])}, ceiling {ceiling}, learning rate {found['learning_rate']:g}"
-    console.print(
-        f"{told}, {found['parameters']:,} parameters, {found['steps']:,} steps", highlight=False, soft_wrap=True
-    )
+    screen.print(f"{told}, {found['parameters']:,} parameters, {found['steps']:,} steps", soft_wrap=True)
     table = Table()
     for name in ("seed", "learning rate", "score", "loss", "died at step"):
         table.add_column(name, justify="right")
@@ -206,8 +236,8 @@ def _show(found: dict[str, Any], folder: Path) -> None:
         died = "" if each["died"] is None else str(each["died"])
         loss = "" if each["loss"] is None else f"{each['loss']:.4g}"
         table.add_row(str(each["seed"]), f"{each['learning_rate']:g}", f"{each['score']:.4f}", loss, died)
-    console.print(table)
-    console.print(f"in {folder}", highlight=False, soft_wrap=True)
+    screen.print(table)
+    screen.print(f"in {folder}", soft_wrap=True)
 
 
 def _interval(score: dict[str, Any]) -> str:

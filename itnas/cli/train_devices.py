@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from itnas.cli.options import flag, option
 from itnas.signals import stop_request
 
 if TYPE_CHECKING:
@@ -15,22 +14,23 @@ if TYPE_CHECKING:
     from itnas.training.launch import Launched
 
 Devices = Annotated[
-    int | None, typer.Option("--devices", metavar="<n>", help="Devices that share every batch, a process each (1).")
+    int | None, option("--devices", takes="n", told="Devices that share every batch, a process each.", default=1)
 ]
 Address = Annotated[
     str | None,
-    typer.Option(
-        "--address", metavar="<host:port>", help="Start those processes on this Ray cluster; local: a new one."
+    option(
+        "--address", takes="host:port", told="Start those processes on this Ray cluster; local: on a Ray of its own."
     ),
 ]
 Accumulate = Annotated[
-    int, typer.Option("--accumulate", metavar="<n>", help="Parts of a device's batch, whose gradients are added up.")
+    int,
+    option("--accumulate", takes="n", told="Parts of a device's batch, whose gradients are added up.", default=1),
 ]
 CheckpointActivations = Annotated[
-    bool, typer.Option("--checkpoint-activations", help="Compute blocks twice instead of keeping what is in them.")
+    bool, flag("--checkpoint-activations", told="Compute blocks twice instead of keeping what is in them.")
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", metavar="<n>", help="Processes per device that make training data ahead.")
+    int, option("--workers", takes="n", told="Processes per device that make training data ahead.", default=0)
 ]
 
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from itnas.doctor.base import Diagnosis, Patient, check
+from itnas.shown import size
 
 AGREE = 1e-4  # relative, in float32
 SAMPLES, POINTS, WIDTH, HEADS = 8, 64, 32, 2
@@ -32,7 +33,7 @@ def devices(_patient: Patient) -> Diagnosis:
     if not count:
         return Diagnosis("good", "no CUDA device", "trials run on the CPU")
     about = [torch.cuda.get_device_properties(number) for number in range(count)]
-    told = ", ".join(f"{each.name} ({each.total_memory / 1e9:,.0f} GB)" for each in about)
+    told = ", ".join(f"{each.name} ({size(each.total_memory)})" for each in about)
     return Diagnosis(
         "good", told, "--slots puts several trials on a device; --devices-per-trial several devices to one"
     )

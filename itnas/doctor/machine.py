@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from itnas.doctor.base import Diagnosis, Patient, check
+from itnas.shown import size
 
 NEEDED_PYTHON = (3, 11)
 TRIAL_BYTES = 1.5e9  # what one trial's process takes, torch included
@@ -45,7 +46,7 @@ def memory(_patient: Patient) -> Diagnosis:
     if free is None:
         return Diagnosis("limited", "the system does not say how much is free", "batches are not cut to fit")
     trials = int(max(free - RAY_BYTES, 0) / TRIAL_BYTES)
-    found = f"{free / 1e9:,.1f} GB free"
+    found = f"{size(free)} free"
     if trials < 1:
         return Diagnosis("bad", found, "not enough for a trial and Ray", "end other programs, or use --engine inline")
     if trials < usable_cores():
@@ -61,7 +62,7 @@ def disk(patient: Patient) -> Diagnosis:
 
     folder = next(each for each in (patient.folder.resolve(), *patient.folder.resolve().parents) if each.is_dir())
     free = shutil.disk_usage(folder).free
-    found = f"{free / 1e9:,.1f} GB free in {patient.folder}"
+    found = f"{size(free)} free in {patient.folder}"
     try:
         check_file_system(folder)
     except RunError as error:

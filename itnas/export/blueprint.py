@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from itnas.export.pieces import Spec, built
 from itnas.export.specs import spec_of
 from itnas.models import Network
-from itnas.models.mixers.base import geometry_of
 from itnas.models.mixers.recurrence import Recurrence
 from itnas.models.network import Block
-from itnas.operator.domain import Cloud, Domain, Graph, Grid, Sequence, Set
+from itnas.operator.domain import Cloud, Domain, Graph, Grid, Sequence, Set, geometry_of
 from itnas.tasks import Batch
 
 # What an integral transform keeps beside its weights: where its random numbers stand. A full sum draws none.

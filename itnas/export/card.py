@@ -13,7 +13,8 @@ from itnas.export.source import Source
 from itnas.figures.kernels import thumbnail
 from itnas.files import document_text
 from itnas.models import Network
-from itnas.store.kernels import FILE, KernelFile
+from itnas.store import placed
+from itnas.store.kernels import KernelFile
 
 MOST_PICTURES = 64
 NAME = re.compile(r"kernels/layer-(\d+)-head-(\d+)\.png")
@@ -30,7 +31,7 @@ def card(source: Source, network: Network, pictures: Sequence[str]) -> str:
     parts = [
         f"---\n{document_text(head)}---",
         f"# {_plain(source.task.label)}: an integral-transform network",
-        f"Found by a neural architecture search with [itnas](https://pypi.org/project/itnas/). "
+        f"Found by a neural architecture search with itnas. "
         f"{_parameters(network):,} parameters, genome `{source.genome.hash}`. {_plain(source.task.summary)}",
         "## Scores",
         _scores(told, source),
@@ -61,7 +62,7 @@ def pictures(source: Source) -> dict[str, bytes]:
     kept = source.run.kept(source.trial).get("kernels")
     if kept is None:
         return {}
-    file, found = KernelFile.read(source.run.folder / kept / FILE), dict[str, bytes]()
+    file, found = KernelFile.read(placed(source.run.folder, kept)), dict[str, bytes]()
     replica = source.provenance.get("replica", 0)
     if replica not in file.replicas():
         return {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from itnas.again import training_command
 from itnas.export.source import Source
 from itnas.genome import Genome
 from itnas.run import Run
@@ -153,13 +153,7 @@ def _verdicts(run: Run, trial: int) -> list[dict[str, Any]]:
 def command(source: Source, file: str) -> str:
     """What trains the genome again, in a shell, with the seeds of the score that is told."""
     told = source.provenance
-    words = ["itnas", "train", file, "--task", source.task.label]
-    if told.get("seeds"):
-        # As `recipe` derives them: a thousand for each seed of a command.
-        words += ["--replicas", str(len(told["seeds"])), "--seed", str(min(told["seeds"]) // 1000)]
-    if told.get("precision", "float32") != "float32":
-        words += ["--precision", told["precision"]]
-    return " ".join(shlex.quote(word) for word in words)
+    return training_command(file, source.task.label, told.get("seeds") or (), {"precision": told.get("precision")})
 
 
 def plain(told: Any) -> Any:

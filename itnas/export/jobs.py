@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from itnas.again import named_seed
 from itnas.export.source import Source
 from itnas.files import document_text, parse_document
 from itnas.genome import Genome, apart
@@ -71,7 +72,7 @@ class Job:
             "STEPS": str(_count(told.get("steps")) or genome.training.steps or task.steps),
             "BATCH_SIZE": str(_count(told.get("batch_size")) or genome.training.batch_size or task.batch_size),
             "REPLICAS": str(REPLICAS),
-            "SEED": str(_count(told.get("seed")) or 0),
+            "SEED": str(named_seed(told["seeds"]) if told.get("seeds") else 0),
             "PRECISION": precision if precision in PRECISIONS else "float32",
         }
 

@@ -41,11 +41,14 @@ def fresh(out: Path, *, folder: bool, force: bool) -> Iterator[Path]:
         _settle(temporary)
         check(out, folder=folder, force=force)  # minutes may have passed
         _place(temporary, out, force=force)
-    except BaseException:
+    except BaseException as error:
         _remove(temporary)
         for each in made:
             if each.is_dir() and not any(each.iterdir()):
                 each.rmdir()
+        if isinstance(error, OSError) and str(error.filename) == str(temporary):
+            # Nobody has heard of the temporary name.
+            raise type(error)(error.errno, error.strerror, str(out)) from error
         raise
 
 

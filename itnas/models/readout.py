@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from itnas.models.interface import Interface
-from itnas.models.mixers.base import geometry_of
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, geometry_of
 from itnas.operator.steady import linear
 
 

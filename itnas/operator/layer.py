@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from itnas.operator.balance import Balance
-from itnas.operator.domain import Domain, Geometry, Sequence
+from itnas.operator.domain import Domain, Geometry, geometry_of, require_order, without_padding
 from itnas.operator.kernel import Clock, FactorisedKernelModule, KernelSpec, MLPKernel, running
 from itnas.operator.normaliser import NORMALISERS
 from itnas.operator.plans import PLANS, Problem, choose, effective_kernel
@@ -192,7 +192,7 @@ class IntegralTransform(nn.Module):
 
     def problem(self, u: Tensor, geometry: Geometry, application: int = 0) -> Problem:
         """All that a plan needs to evaluate one application."""
-        u = _without_padding(u, geometry)
+        u = without_padding(u, geometry.valid)
         values = torch.unflatten(linear(u, self.value), -1, (self.heads, self.value_dim)).transpose(1, 2)
         steps = None if self.clock is None else self.clock.steps(u)
         return Problem(
@@ -227,21 +227,16 @@ class IntegralTransform(nn.Module):
         """What the domain says of this input's points; refuses what does not fit the layer."""
         if u.dim() != 3 or u.shape[-1] != self.dim:
             raise ValueError(f"the input must be [batch, points, {self.dim}], got shape {tuple(u.shape)}")
-        geometry = (Sequence() if domain is None else domain).geometry(u.shape[0], u.shape[1], u.device)
+        geometry = geometry_of(u, domain)
         self.kernel_module.check(geometry)
         if self.balance is not None:
             self.balance.check(geometry)
-        if self.causal and not geometry.ordered:
-            raise ValueError(f"causal=True needs points in order, which {geometry.name} does not have")
+        if self.causal:
+            require_order("causal=True", geometry)
         if self.normaliser.name == "mean" and not geometry.bounded and self.balance is None:
             _check_mean(self.quadrature)
         _check_quadrature(self.quadrature, geometry)
         return geometry
-
-
-def _without_padding(u: Tensor, geometry: Geometry) -> Tensor:
-    """Zeros at padded points: whatever stood there, NaN included, must reach nobody (and 0 times NaN would)."""
-    return u if geometry.valid is None else u.masked_fill(~geometry.valid.unsqueeze(-1), 0.0)
 
 
 def _check_mean(quadrature: Quadrature) -> None:

@@ -173,14 +173,12 @@ class Driver:
             self.on_change("rung", job, rung)
             return False
         told = self.proposer.tell(job.trial, None)
-        self._over(job)
-        self.recorder.prune(job, rung, [event, told], self.workers.get((job.trial, job.phase)))
+        self.recorder.prune(job, rung, [event, told], self._over(job))
         self.on_change("pruned", job, rung)
         return True
 
     def _complete(self, job: Job, outcome: Outcome) -> None:
-        self._over(job)
-        worker = self.workers.get((job.trial, job.phase))
+        worker = self._over(job)
         if job.phase == "confirm":
             self.recorder.confirm(job, outcome, worker)
         else:
@@ -194,13 +192,16 @@ class Driver:
         self.on_change("complete", job, outcome)
 
     def _fail(self, job: Job, failure: Failure) -> None:
-        self._over(job)
+        worker = self._over(job)
         event = None if job.phase == "confirm" else self.proposer.tell(job.trial, None)
-        self.recorder.fail(job, failure, event, self.workers.get((job.trial, job.phase)))
+        self.recorder.fail(job, failure, event, worker)
         self.on_change("failed", job, failure)
 
-    def _over(self, job: Job) -> None:
-        self.running.pop((job.trial, job.phase), None)
+    def _over(self, job: Job) -> str | None:
+        """The attempt has ended; the worker that it ran on, if it came to run at all."""
+        key = (job.trial, job.phase)
+        self.running.pop(key, None)
+        return self.workers.pop(key, None)
 
 
 def _above(score: float) -> float:

@@ -154,8 +154,9 @@ class Recorder:
         with self.writer.transaction(durable=True):
             if event is not None:
                 self._log([event])
-            ended = {"state": "failed", "worker": worker, "finished": time.time(), "reason": failure.reason}
-            self._update(job, ended)
+            now = time.time()
+            ended = {"state": "failed", "worker": worker, "finished": now, "seconds": now - self._started(job)}
+            self._update(job, ended | {"reason": failure.reason})
             if failure.log:
                 row = {"trial": job.trial, "phase": job.phase, "attempt": job.attempt, "text": failure.log}
                 self.writer.put("logs", [row])
@@ -213,6 +214,12 @@ class Recorder:
     def _log(self, events: Sequence[Event]) -> None:
         for event in events:
             self.writer.event(event.kind, event.task, event.trial, event.data)
+
+    def _started(self, job: Job) -> float:
+        """When the attempt began."""
+        table, key = ("trials", "number") if job.phase == "search" else ("confirmations", "trial")
+        (row,) = self.writer.rows(f"SELECT started FROM {table} WHERE {key} = ?", job.trial)
+        return float(row["started"])
 
     def _update(self, job: Job, changes: dict[str, Any]) -> None:
         if job.phase == "search":

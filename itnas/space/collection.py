@@ -1,4 +1,4 @@
-"""The spaces that come with itnas: `search_spaces/` of the repository, and of the wheel."""
+"""From a name to the file of a space."""
 
 from __future__ import annotations
 
@@ -6,17 +6,9 @@ import os
 from pathlib import Path
 
 from itnas.registry import check_choice
+from itnas.shipped import folder, shipped
 
-
-def folder() -> Path:
-    package = Path(__file__).parent.parent
-    inside = package / "search_spaces"
-    return inside if inside.is_dir() else package.parent / "search_spaces"
-
-
-def shipped() -> dict[str, Path]:
-    """Names and files, in the order of the names."""
-    return {path.stem: path for path in sorted(folder().glob("*.yaml"))}
+__all__ = ["find_space", "folder", "shipped"]
 
 
 def find_space(name: str | Path) -> Path:

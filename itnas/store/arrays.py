@@ -2,18 +2,33 @@
 
 Everything is first written under a name that starts with a dot, synced, renamed; only then may a row tell of it. What
 no row tells of is an orphan of a killed driver, and swept when the run is opened to write.
+
+A run may have been made by a stranger: what its run.db says of places is checked before anything is read or removed.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from itnas.files import sync_folder
+from itnas.store.connect import RunError
 
 KINDS = ("weights", "kernels")
+PLACE = re.compile(rf"({'|'.join(KINDS)})/[0-9A-Za-z_-]+")
+
+
+def placed(folder: Path, path: str) -> Path:
+    """Where the arrays are that run.db names by `path`: `weights/12` or `kernels/12`, inside of the run's folder."""
+    if not PLACE.fullmatch(str(path)) or not _inside(folder, folder / path):
+        raise RunError(
+            f"{folder}: run.db says that arrays are at {path!r}, and they can only be at weights/NAME or kernels/NAME "
+            "inside of the run"
+        )
+    return folder / path
 
 
 class Arrays:
@@ -24,7 +39,7 @@ class Arrays:
 
     def keep(self, path: str, files: Mapping[str, bytes]) -> int:
         """Write a folder of files at `weights/12`; the bytes it takes."""
-        target = self.folder / path
+        target = placed(self.folder, path)
         temporary = target.with_name(f".{target.name}.new")
         _remove(temporary)
         try:
@@ -45,18 +60,25 @@ class Arrays:
 
     def drop(self, path: str) -> None:
         """Remove what no row tells of any more."""
-        _remove(self.folder / path)
+        _remove(placed(self.folder, path))
 
     def sweep(self, known: Iterable[str]) -> list[str]:
         """Remove orphans; what was removed."""
         kept, removed = set(known), []
         for kind in KINDS:
+            if not _inside(self.folder, self.folder / kind):
+                raise RunError(f"{self.folder}: {kind} is a link that leads out of the run: put a folder in its place")
             for path in sorted((self.folder / kind).glob("*")):
                 name = f"{kind}/{path.name}"
                 if name not in kept:
                     _remove(path)
                     removed.append(name)
         return removed
+
+
+def _inside(folder: Path, path: Path) -> bool:
+    """Whether a path stays in a folder when all links are followed."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _remove(path: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from itnas.flock import locked
+from itnas.shown import moment
 from itnas.store.connect import RunError
 
 LOCK = "driver.lock"
@@ -29,7 +31,14 @@ class RunLock:
             descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644)
         except PermissionError as error:
             raise RunError(f"{self.path.parent} cannot be written: make the folder writable") from error
-        if not _taken_soon(descriptor):
+        try:
+            taken = _taken_soon(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise RunError(
+                f"{self.path.parent} cannot be locked ({error.strerror}): move the run to another disk"
+            ) from error
+        if not taken:
             os.close(descriptor)
             raise RunError(
                 f"{self.path.parent} is being driven by {described(holder(self.path.parent))}: wait for it, or end it "
@@ -53,23 +62,10 @@ class RunLock:
 def _taken_soon(descriptor: int) -> bool:
     """Take the lock; who only looks whether it is held, holds it for a moment."""
     for _ in range(LOOKS):
-        if take(descriptor):
+        if locked(descriptor):
             return True
         time.sleep(LOOK_SECONDS)
     return False
-
-
-def take(descriptor: int, *, shared: bool = False) -> bool:
-    """Take the lock of an open file, or fail at once."""
-    try:
-        import fcntl
-    except ImportError:  # not POSIX
-        return True
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def driven(folder: Path) -> bool:
@@ -80,7 +76,9 @@ def driven(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return not take(descriptor, shared=True)
+        return not locked(descriptor, shared=True)
+    except OSError:
+        return False  # where nothing can be locked no driver starts
     finally:
         os.close(descriptor)
 
@@ -97,8 +95,7 @@ def holder(folder: Path) -> dict[str, Any]:
 def described(about: dict[str, Any]) -> str:
     if not isinstance(about.get("pid"), int):
         return "another process"
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(about.get("started", 0)))
-    return f"process {about['pid']} on {about.get('host', 'this machine')} since {since}"
+    return f"process {about['pid']} on {about.get('host', 'this machine')} since {moment(about.get('started', 0))}"
 
 
 def ask_to_stop(folder: Path) -> int:

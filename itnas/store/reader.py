@@ -45,7 +45,8 @@ class RunReader:
         return self.rows(f"SELECT {columns} FROM trials WHERE task = ? ORDER BY number", task)
 
     def trial(self, number: int) -> dict[str, Any]:
-        found = self.rows("SELECT * FROM trials WHERE number = ?", number)
+        # SQLite knows no larger numbers.
+        found = self.rows("SELECT * FROM trials WHERE number = ?", number) if abs(number) < 2**63 else []
         if not found:
             (most,) = self.rows("SELECT max(number) AS most FROM trials")
             there = "it holds none yet" if most["most"] is None else f"there are 0 to {most['most']}"

@@ -30,8 +30,12 @@ class RunWriter:
             check_whole(self.path)
         self.connection = begin(self.path) if new else open_to_write(self.path)
         self.connection.row_factory = sqlite3.Row
-        with explained(self.path):
-            self.arrays.sweep(row["path"] for row in self.connection.execute("SELECT path FROM kept"))
+        try:
+            with explained(self.path):
+                self.arrays.sweep(row["path"] for row in self.connection.execute("SELECT path FROM kept"))
+        except BaseException:
+            self._close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -39,6 +43,9 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self.connection.close()
         if self.new:
             discard(self.path)

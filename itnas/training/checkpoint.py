@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,13 @@ from itnas.files import write_atomically
 
 def packed(tensors: dict[str, Tensor], data: dict[str, Any]) -> bytes:
     """Tensors, and beside them anything that JSON can say."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return safetensors.torch.save(plain, {"data": json.dumps(data, allow_nan=True)})
+    return as_safetensors(tensors, {"data": json.dumps(data, allow_nan=True)})
+
+
+def as_safetensors(tensors: Mapping[str, Tensor], about: dict[str, str]) -> bytes:
+    """A file's content: the same bytes for the same tensors, wherever they are and however they lie in memory."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    return safetensors.torch.save(plain, about)
 
 
 def save(path: Path, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:

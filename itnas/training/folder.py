@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from itnas.files import write_atomically
+from itnas.flock import locked
 from itnas.genome import Genome
 from itnas.training import checkpoint
 from itnas.training.keeper import Keeper, State
@@ -38,24 +39,29 @@ class TrainingFolder(Keeper):
         self.path.mkdir(parents=True, exist_ok=True)
         self.lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:
-            _lock(self.lock)
+            free = locked(self.lock)
         except OSError as error:
-            os.close(self.lock)
+            self._leave(self.lock)
             raise ValueError(
-                f"{self.path} is in use by another training: wait for it, or name another folder"
+                f"{self.path} cannot be locked ({error.strerror}): name a folder on another disk"
             ) from error
+        if not free:
+            os.close(self.lock)
+            raise ValueError(f"{self.path} is in use by another training: wait for it, or name another folder")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.lock is None:
-            return
+        if self.lock is not None:
+            self._leave(self.lock)
+
+    def _leave(self, lock: int) -> None:
         if self.made and [each.name for each in self.path.iterdir()] == [".lock"]:
             # Nothing came of it: leave nothing behind.
             (self.path / ".lock").unlink()
             self.path.rmdir()
-        os.close(self.lock)
+        os.close(lock)
 
     @property
     def result_path(self) -> Path:
@@ -144,12 +150,3 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [without_nan(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _lock(descriptor: int) -> None:
-    """Take the lock or fail at once; it ends with the process, however that ends."""
-    try:
-        import fcntl
-    except ImportError:  # not POSIX
-        return
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
+BEST = 1.0  # of all scores
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -20,10 +22,10 @@ class Interval:
     replicas: int
 
 
-def interval(scores: Sequence[float], *, top: float = 1.0) -> Interval:
+def interval(scores: Sequence[float]) -> Interval:
     """Student's t: mean -+ t(0.975, n - 1) s / sqrt(n), cut off at the best score there is."""
     count, mean = len(scores), statistics.fmean(scores)
     if count < 2:
         return Interval(mean, None, None, count)
     reach = float(stdtrit(count - 1, 0.975)) * statistics.stdev(scores) / math.sqrt(count)
-    return Interval(mean, mean - reach, max(min(mean + reach, top), mean), count)
+    return Interval(mean, mean - reach, max(min(mean + reach, BEST), mean), count)

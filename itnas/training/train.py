@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from itnas.training.device import plan_for
 from itnas.training.folder import best_replica
+from itnas.training.interval import Interval
 from itnas.training.keeper import Keeper
 from itnas.training.population import Plan
 from itnas.training.result import Result
@@ -32,7 +33,8 @@ class Trained:
         self.training, self.result = training, result
 
     @property
-    def score(self) -> Any:
+    def score(self) -> Interval:
+        """Of the best learning rate, over its seeds."""
         return self.result.score
 
     def curves(self) -> pd.DataFrame:

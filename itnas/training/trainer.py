@@ -12,8 +12,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from itnas.again import DERIVED
 from itnas.genome import Genome
 from itnas.registry import check_choice
+from itnas.shown import moment
 from itnas.tasks import Task
 from itnas.training.curves import Curves
 from itnas.training.memory import free_memory, parts_needed
@@ -77,8 +79,8 @@ def recipe(
 
     `replicas` seeds are derived from `seed`; each is trained with every learning rate of the genome.
     """
-    if not 1 <= replicas <= 1000:
-        raise ValueError(f"replicas must lie in 1 to 1000, got {replicas}")
+    if not 1 <= replicas <= DERIVED:
+        raise ValueError(f"replicas must lie in 1 to {DERIVED}, got {replicas}")
     if not 0 <= seed < 2**40:
         raise ValueError(f"seed must lie in 0 to 2^40 - 1, got {seed}")
     if length is not None:
@@ -90,7 +92,7 @@ def recipe(
     return Recipe(
         genome=genome,
         task=task,
-        seeds=tuple(1000 * seed + number for number in range(replicas)),
+        seeds=tuple(DERIVED * seed + number for number in range(replicas)),
         budget=budget or Budget(steps),
         batch_size=batch_size,
         rungs=tuple(rungs),
@@ -308,5 +310,5 @@ def provenance(plan: Plan) -> dict[str, Any]:
         "precision": "bfloat16" if plan.bfloat16 else "float32",
         "parts": plan.parts,
         "devices": 1 if plan.group is None else plan.group.size,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "finished": moment(time.time()),
     }

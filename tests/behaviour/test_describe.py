@@ -19,8 +19,7 @@ from itnas.behaviour.subjects import KernelSubject, View
 from itnas.behaviour.subjects.base import unseen
 from itnas.models.mixers import Placement
 from itnas.models.mixers.attention import Attention
-from itnas.models.mixers.base import geometry_of
-from itnas.operator.domain import Cloud, Domain, Graph, Grid, Sequence, Set
+from itnas.operator.domain import Cloud, Domain, Graph, Grid, Sequence, Set, geometry_of
 
 N, B = 16, 12
 

@@ -2,8 +2,11 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +15,7 @@ import itnas
 from itnas.behaviour.budget import Curve
 from itnas.behaviour.describe import Replaced, describe_examined, describe_network, packed_arrays, replaced_kernels
 from itnas.behaviour.describe.replaced import DRAWN, EXAMPLES
+from itnas.behaviour.describe.tables import curve_table, state_table
 from itnas.behaviour.fidelity import Fidelity
 from itnas.behaviour.scene import Inputs, Scene
 from itnas.store.kernels import KernelFile
@@ -124,6 +128,24 @@ def test_what_is_written_of_an_examined_network(tmp_path: Path, name: str) -> No
         assert kept == {family: each.needed for family, each in verdict.main.curves.items() if family != "none"}
         states = {row["length"]: row["needed"] for row in found.states(*place) if row["family"] == "recurrence"}
         assert states == verdict.states
+
+
+def test_a_page_and_a_file_hold_the_same_evidence(tmp_path: Path) -> None:
+    points = ((1, Fidelity(0.4, -math.inf, math.inf)), (2, Fidelity(math.nan, math.nan, math.nan)))
+    curves = {"none": Curve(points), "convolution": Curve(points, 2), "recurrence": curve(1, 2)}
+    evidence = {length: SimpleNamespace(curves=curves, needed=lambda name: curves[name].needed) for length in (8, 16)}
+    verdict: Any = SimpleNamespace(replica=0, layer=0, by_length=evidence, main=evidence[16])
+    path = tmp_path / "kernels.npz"
+    path.write_bytes(packed_arrays({}, [verdict]))
+    stored = KernelFile.read(path)
+    for rows, table in (
+        (stored.curves(0, 0), curve_table([verdict]).drop(columns="summary")),
+        (stored.states(0, 0), state_table([verdict])),
+    ):
+        expected = pd.DataFrame([{"layer": 0, **row} for row in rows])
+        pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert curve_table([verdict])["low"].isna().tolist() == [True, True, False, False]
+    assert state_table([verdict])["needed"].tolist() == [pd.NA, pd.NA, 2, 2]
 
 
 def test_kernels_of_any_size_survive_half_precision(tmp_path: Path) -> None:

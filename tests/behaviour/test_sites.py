@@ -192,6 +192,19 @@ def test_domains_reach_the_subject() -> None:
     assert [each.inputs.domain for each in heard] == [cloud, cloud]
 
 
+def test_a_domain_is_known_until_its_own_call_ends() -> None:
+    """Somebody else listens to the same layer between two of its applications."""
+    layer = itnas.IntegralTransform(C, kernel=itnas.MLPKernel(features=("distance", "content")), iterate=2)
+    cloud, u = Cloud(torch.rand(B, N, 2)), torch.randn(B, N, C)
+
+    def interrupted(v: Tensor, domain: Domain | None) -> Tensor:
+        listen(layer, lambda: layer(v, domain))
+        return v
+
+    heard = listen(layer, lambda: layer(u, cloud), {Site("IntegralTransform", 0): interrupted})
+    assert all(each.inputs.domain is cloud for each in heard)
+
+
 DISTANCE = -(torch.arange(N).unsqueeze(1) - torch.arange(N)).abs().float()
 LATER = torch.ones(N, N, dtype=torch.bool).triu(1)
 ODD: dict[str, Callable[[], nn.Module]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from itnas.cli.export import FORMATS as TOLD
+from itnas.cli.names import FORMATS as TOLD
 from itnas.export.formats import FORMATS
 
 ITNAS = str(Path(sys.executable).with_name("itnas"))
@@ -20,7 +20,7 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_help_names_every_format() -> None:
-    assert sorted(TOLD.split(", ")) == sorted(FORMATS)
+    assert sorted(TOLD) == sorted(FORMATS)
 
 
 def test_a_winner_goes_home_and_is_trained_there(swept: Path, tmp_path: Path) -> None:

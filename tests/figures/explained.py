@@ -71,11 +71,16 @@ def explained(
         if curves
     ]
     names = ["layer", "family", "budgeted", "budget", "value", "low", "high", "needed"]
-    needs = [(start, 16 * 2**place, need) for start in starts for place, need in enumerate(states)]
+    needs = [
+        (start, family, 16 * 2**place, need)
+        for start in starts
+        for family, found in (("recurrence", states), ("local", (9,) * len(states)))
+        for place, need in enumerate(found)
+    ]
     return prepare(
         rows,
-        pd.DataFrame(points, columns=names).astype({"needed": "Int64"}),
-        pd.DataFrame(needs, columns=["layer", "length", "state"]).astype({"state": "Int64"}),
+        pd.DataFrame(points, columns=names).astype({"needed": "Int64"}).assign(summary="something"),
+        pd.DataFrame(needs, columns=["layer", "family", "length", "needed"]).astype({"needed": "Int64"}),
         [kernels(heads)] * len(starts),
         title="recall: what the layers became",
         enough=0.95,

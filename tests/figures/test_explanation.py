@@ -39,8 +39,8 @@ def test_budgets_have_units() -> None:
 def test_an_interval_that_is_none_is_left_out() -> None:
     table = pd.DataFrame(
         {"layer": [0], "family": "dense", "budgeted": False, "budget": 1, "value": 0.5, "low": -np.inf, "high": np.inf}
-    ).assign(needed=pd.array([None], dtype="Int64"))
-    states = pd.DataFrame({"layer": [], "length": [], "state": []})
+    ).assign(needed=pd.array([None], dtype="Int64"), summary="")
+    states = pd.DataFrame({"layer": [], "family": [], "length": [], "needed": []})
     made = prepare([row(None)], table, states, [kernels()], title="", enough=0.95)
     assert made.networks[0].panels[0].lines[0].told == ["0.50"]
 
@@ -96,7 +96,7 @@ def test_every_head_has_its_mean_and_some_samples() -> None:
     ],
 )
 def test_whose_kernels_are_drawn_is_said(given: Kernels, drawn: str, titles: list[str], pictures: list[str]) -> None:
-    empty = pd.DataFrame({"layer": [], "value": [], "family": [], "length": [], "state": []})
+    empty = pd.DataFrame({"layer": [], "value": [], "family": [], "length": [], "needed": []})
     found = prepare([row(None)], empty, empty, [given], title="", enough=0.95).networks[0].panels[0]
     assert found.drawn == drawn
     assert [head.title for head in found.heads] == titles

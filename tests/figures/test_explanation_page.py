@@ -58,6 +58,7 @@ def test_a_page_says_what_became_of_each_layer() -> None:
         "1, 2, more (+0.41)",
         "head 1: convolution, 25% of the output",
         "2 offsets",
+        "Of the kernel is left: something.",
     ):
         assert text in read.seen
     # Of two layers: two heads' mean and three samples, the curves, the states.

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from itnas import Cloud, FactorisedKernel, Grid, IntegralTransform, MLPKernel, Sequence
+from itnas.features import FEATURES
 from itnas.operator import Domain
 from itnas.operator.activation import ACTIVATIONS, OUTPUT_MAPS
-from itnas.operator.kernel.mlp import FEATURES
 from itnas.operator.plans import effective_kernel
 
 DIM, HEADS, POINTS = 5, 2, 12
@@ -194,6 +194,8 @@ class TestLearnedRank:
             smaller = layer.slice()
             assert smaller.kernel_module.rate.shape == (HEADS, 3)
             assert smaller.effective_rank().tolist() == [3, 2]
+            assert smaller.kernel_module.spec.rank == 3  # what plans are chosen by
+            assert layer.kernel_module.spec.rank == 6
             u = torch.randn(2, 9, DIM, dtype=torch.float64)
             torch.testing.assert_close(smaller(u), layer(u), rtol=1e-12, atol=1e-12)
             assert sum(p.numel() for p in smaller.parameters()) < sum(p.numel() for p in layer.parameters())

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch.func import vmap
 
 from itnas import Cloud, FactorisedKernel, Grid, IntegralTransform, MLPKernel, Sequence, Set, Window
 from itnas.operator import Domain
@@ -174,6 +175,35 @@ def test_refusals_name_the_reason() -> None:
             layer.quadrature = MonteCarlo(3)
         with pytest.raises(ValueError, match=rf"plan '{plan}' cannot compute this layer: .*{word}"):
             layer(u)
+
+
+def attention(points: int, measure: str = "domain") -> tuple[IntegralTransform, Cloud]:
+    """A layer that `sdpa` and `fused` can evaluate, and points of which one weighs less than nothing."""
+    weights = torch.ones(points)
+    weights[points // 2] = -0.2
+    layer = IntegralTransform(DIM, heads=2, kernel=KERNELS["product"], normaliser="softmax", measure=measure)
+    return layer.double(), Cloud(torch.randn(points, 2), weights)
+
+
+@pytest.mark.parametrize("plan", ["fused", "sdpa"])
+def test_a_negative_measure_has_no_logarithm(plan: str) -> None:
+    layer, domain = attention(9)
+    u = torch.randn(1, 9, DIM, dtype=torch.float64)
+    assert refuses(layer, plan, u, domain)
+    assert not refuses(attention(9, "uniform")[0], plan, u, domain)
+    layer.plan = plan
+    with pytest.raises(ValueError, match=f"plan '{plan}' .* some weights of the domain are negative"):
+        layer(u, domain)
+    with pytest.raises(ValueError, match="negative"):  # of one replica alone
+        vmap(lambda weights: layer(u, Cloud(domain.positions, weights)))(torch.stack([torch.ones(9), domain.weights]))
+
+
+def test_auto_takes_a_plan_that_weighs_by_negative_numbers() -> None:
+    layer, domain = attention(512)
+    u = torch.randn(1, 512, DIM, dtype=torch.float64)
+    y = layer(u, domain)
+    layer.plan = "dense"
+    torch.testing.assert_close(y, layer(u, domain), rtol=0, atol=1e-10)
 
 
 def test_unknown_plan_lists_the_choices() -> None:

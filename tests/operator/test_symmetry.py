@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from itnas import Cloud, FactorisedKernel, IntegralTransform, MLPKernel, Sequence, Set, Window
+from itnas import Cloud, FactorisedKernel, Graph, IntegralTransform, MLPKernel, Sequence, Set, Union, Window
 from itnas.operator import Domain
 from itnas.operator.symmetry import SYMMETRIES, symmetries, symmetry_error
 
@@ -49,6 +49,34 @@ def test_derived_symmetries_hold_and_others_do_not(name: str, group: str) -> Non
 
 def test_a_set_transform_commutes_with_permutations() -> None:
     assert symmetry_error(build("content"), "permutation", torch.randn(2, 9, 5, dtype=torch.float64), Set()) < 1e-12
+
+
+def weighted(kind: str) -> Domain:
+    """Nine points that weigh this and that, some of them padding, in two samples."""
+    weights, valid = torch.rand(2, 9), torch.rand(2, 9) > 0.3
+    edges = torch.randint(9, (2, 30))
+    return {
+        "set": Set(weights, valid=valid),
+        "sequence": Sequence(weights=weights, valid=valid),
+        "times": Sequence(torch.arange(9) ** 1.5, weights=weights[0], valid=valid),
+        "cloud": Cloud(torch.randn(9, 3), weights, valid=valid),
+        "graph": Graph.batch([Graph(edges, 9, torch.rand(30)), Graph(edges[:, :12] // 2, 5)]),
+        "union": Union([Set(weights[:, :4]), Cloud(torch.randn(2, 5, 3), valid=valid[:, 4:])], [4, 5]),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["set", "sequence", "times", "cloud", "graph", "union"])
+def test_weights_padding_and_edges_move_with_their_points(kind: str) -> None:
+    layer, u = build("content"), torch.randn(2, 9, 5, dtype=torch.float64)
+    assert symmetry_error(layer, "permutation", u, weighted(kind)) < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["sequence", "times", "cloud"])
+def test_points_keep_their_weights_and_padding_where_places_move(kind: str) -> None:
+    layer, u = build("distance"), torch.randn(2, 9, 5, dtype=torch.float64)
+    assert symmetry_error(layer, "translation", u, weighted(kind)) < 1e-9
+    if kind == "cloud":
+        assert symmetry_error(layer, "euclidean", u, weighted(kind)) < 1e-9
 
 
 def test_what_does_not_act_is_refused() -> None:

@@ -1,5 +1,6 @@
 """run.db and the arrays beside it: what is accepted, what is refused, what survives."""
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from itnas.store import Arrays, RunError, RunLock, RunReader, RunWriter
+from itnas.store import Arrays, RunError, RunLock, RunReader, RunWriter, placed
 from itnas.store.connect import DATABASE, NETWORK, file_system
 from itnas.store.lock import ask_to_stop, driven
 from itnas.store.schema import SCHEMA
@@ -119,6 +120,20 @@ def test_a_lock_ends_with_its_process(run: Path) -> None:
         pass
 
 
+def test_a_disk_without_locks_is_said_so(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    with RunLock(run):
+        assert driven(run)
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(RunError, match=r"cannot be locked \(No locks available\)"), RunLock(run):
+        pass
+    assert not driven(run)
+
+
 def test_stopping_asks_the_driver(run: Path) -> None:
     with pytest.raises(RunError, match="no sweep is running"):
         ask_to_stop(run)
@@ -147,6 +162,42 @@ def test_orphans_are_swept_when_a_run_is_opened(run: Path) -> None:
     (run / "weights/.3.new").mkdir()
     RunWriter(run).connection.close()
     assert sorted(str(path.relative_to(run)) for path in run.glob("*/*")) == ["weights/1"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../victim", "weights/../../victim", "weights/..", "weights/.", "weights/", "weights", "", "run.db", "logs/1",
+     "weights/1/2", "weights/1\n", "{victim}", "weights/{victim}", "weights/out", "linked/1", 7],
+)  # fmt: skip
+def test_a_strangers_run_names_no_places_outside(run: Path, path: str) -> None:
+    victim = run.parent / "victim"
+    victim.mkdir()
+    path = path.format(victim=victim) if isinstance(path, str) else path
+    (victim / "file").write_text("precious")
+    (run / "weights").mkdir()
+    (run / "weights/out").symlink_to(victim)
+    (run / "linked").symlink_to(victim)
+    arrays = Arrays(run)
+    for action in (arrays.drop, lambda path: arrays.keep(path, {"file": b""}), lambda path: placed(run, path)):
+        with pytest.raises(RunError, match="can only be at weights/NAME or kernels/NAME inside of the run"):
+            action(path)
+    assert (victim / "file").read_text() == "precious"
+
+
+def test_places_of_a_run_that_is_a_link(run: Path) -> None:
+    Arrays(run).keep("weights/3-confirmed", {"a": b"1"})
+    link = run.parent / "link"
+    link.symlink_to(run)
+    assert (placed(link, "weights/3-confirmed") / "a").read_bytes() == b"1"
+
+
+def test_nothing_is_swept_behind_a_link(run: Path) -> None:
+    victim = run.parent / "victim"
+    (victim / "folder").mkdir(parents=True)
+    (run / "weights").symlink_to(victim)
+    with pytest.raises(RunError, match="weights is a link that leads out of the run"):
+        RunWriter(run)
+    assert (victim / "folder").is_dir()
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write everywhere")

@@ -1,7 +1,9 @@
 """The small parts of training: schedule, intervals, memory, metrics, devices, curves."""
 
+import errno
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itnas.training import Budget, plan_for
+from itnas.training.checkpoint import as_safetensors
 from itnas.training.curves import Curves
+from itnas.training.folder import TrainingFolder
 from itnas.training.interval import interval
 from itnas.training.memory import free_memory, parts_needed, ran_out
 from itnas.training.result import best_rate, rate_interval
@@ -57,7 +61,7 @@ def test_seconds_go_on_where_they_were() -> None:
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     """95 % of 4,000 intervals from five normal scores: 3 standard errors are 1 %."""
     rng = np.random.default_rng(0)
-    found = [interval(list(rng.normal(0.3, 0.1, 5)), top=9.0) for _ in range(4000)]
+    found = [interval(list(rng.normal(0.3, 0.1, 5))) for _ in range(4000)]
     share = np.mean([each.low <= 0.3 <= each.high for each in found])
     assert abs(share - 0.95) < 0.0104
 
@@ -68,6 +72,26 @@ def test_an_interval_ends_at_the_best_score() -> None:
     assert found.low == pytest.approx(0.9967 - 4.3027 * 0.0057735 / math.sqrt(3), abs=1e-4)
     one = interval([0.5])
     assert (one.mean, one.low, one.high, one.replicas) == (0.5, None, None, 1)
+
+
+def test_only_a_lock_that_is_held_means_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    with TrainingFolder(tmp_path), pytest.raises(ValueError, match="in use by another"), TrainingFolder(tmp_path):
+        pass
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(ValueError, match=r"cannot be locked \(No locks"), TrainingFolder(tmp_path / "new"):
+        pass
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_same_tensors_are_the_same_bytes() -> None:
+    part = torch.arange(6.0).view(2, 3)
+    whole = as_safetensors({"b": part, "a": part.T.contiguous()}, {"format": "pt"})
+    assert as_safetensors({"a": part.T, "b": part}, {"format": "pt"}) == whole
 
 
 def test_the_best_rate_is_best_on_average() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,10 +13,8 @@ from torch import Tensor
 
 from itnas.behaviour.describe.description import Description
 from itnas.behaviour.describe.replaced import Replaced
+from itnas.behaviour.describe.tables import curve_rows, state_rows
 from itnas.behaviour.explanation import LayerVerdict
-from itnas.behaviour.replacements import FAMILIES
-
-FOLLOWED = ("recurrence", "convolution", "local")  # families whose budgets are looked at by length
 
 
 def packed_arrays(
@@ -51,8 +48,8 @@ def packed_arrays(
             arrays |= {f"{key}.{name}": part for name, part in own.items()}
     texts = {"about": about}
     if verdicts:
-        texts["curves"] = {f"{each.replica}.{each.layer}": _curves(each) for each in verdicts}
-        texts["states"] = {f"{each.replica}.{each.layer}": _states(each) for each in verdicts}
+        texts["curves"] = {f"{each.replica}.{each.layer}": curve_rows(each) for each in verdicts}
+        texts["states"] = {f"{each.replica}.{each.layer}": state_rows(each) for each in verdicts}
     content = io.BytesIO()
     arrays |= {name: np.array(json.dumps(text, allow_nan=False)) for name, text in texts.items()}
     np.savez_compressed(content, **arrays)
@@ -64,35 +61,3 @@ def _halved(kernel: Tensor) -> tuple[NDArray[np.float16], float]:
     whole = kernel.detach().cpu().nan_to_num(0.0, 0.0, 0.0).numpy()
     scale = float(np.abs(whole).max(initial=0.0)) or 1.0
     return (whole / scale).astype(np.float16), scale
-
-
-def _curves(layer: LayerVerdict) -> list[dict[str, Any]]:
-    """One row per family and budget that was tried; `needed` is the smallest that suffices, if any does."""
-    return [
-        {
-            "family": family,
-            "budgeted": FAMILIES[family].budgeted,
-            "budget": budget,
-            "value": _number(each.value),
-            "low": _number(each.low),
-            "high": _number(each.high),
-            "needed": curve.needed,
-        }
-        for family, curve in layer.main.curves.items()
-        if family != "none"
-        for budget, each in curve.points
-    ]
-
-
-def _states(layer: LayerVerdict) -> list[dict[str, Any]]:
-    """One row per family and length at which its budget was looked for; none, where more was needed than was tried."""
-    return [
-        {"family": family, "length": length, "needed": evidence.needed(family)}
-        for family in FOLLOWED
-        for length, evidence in sorted(layer.by_length.items())
-        if family in evidence.curves
-    ]
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

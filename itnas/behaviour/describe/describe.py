@@ -16,7 +16,7 @@ from itnas.behaviour.describe.shape import effective_rank, locality, rank_profil
 from itnas.behaviour.describe.spectrum import spectra
 from itnas.behaviour.describe.symmetry import permutation_error, rotation_error, translation_error
 from itnas.behaviour.scene import Scene
-from itnas.models.mixers.base import geometry_of
+from itnas.operator.domain import geometry_of
 
 SHOWN = 128  # rows and columns of a stored kernel
 EXAMPLES = 4  # samples whose kernels are stored

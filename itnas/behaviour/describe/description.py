@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from itnas.behaviour.numbers import finite
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -28,14 +30,10 @@ class Measure:
         known = ~heads.isnan()
         weight = energy[known].sum()
         layer = float((heads[known] * energy[known]).sum() / weight) if weight > 0 else math.nan
-        return cls(_number(layer), () if channels else tuple(_number(each) for each in heads.tolist()))
+        return cls(finite(layer), () if channels else tuple(finite(each) for each in heads.tolist()))
 
     def to_dict(self) -> dict[str, Any]:
         return {"layer": self.layer, "heads": list(self.heads)}
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from itnas.behaviour.places import Places
 from itnas.behaviour.scene import Inputs, Scene
-from itnas.models.mixers.base import geometry_of
+from itnas.operator.domain import geometry_of
 
 CHUNK = 2**23  # numbers of input that are run at once
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from itnas.behaviour.describe.portrait import Portrait
 from itnas.behaviour.replacements.content_free import offset_maps
-from itnas.models.mixers.base import geometry_of
+from itnas.operator.domain import geometry_of
 
 
 def spectra(portrait: Portrait, mean: Float[Tensor, "heads classes"]) -> dict[str, Tensor]:

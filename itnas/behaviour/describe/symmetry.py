@@ -18,8 +18,7 @@ from itnas.behaviour.describe.portrait import Portrait, energies, measured, vali
 from itnas.behaviour.orders import orders_for, shuffles
 from itnas.behaviour.scene import Inputs, Scene
 from itnas.behaviour.subjects import OpaqueSubject
-from itnas.models.mixers.base import geometry_of
-from itnas.operator.domain import Cloud, Domain, Lattice, Sequence
+from itnas.operator.domain import Cloud, Domain, Lattice, Sequence, geometry_of
 
 TURNS = 2  # rotations that are tried
 FAR = 0.25  # of the extent: how far points are translated

@@ -8,9 +8,7 @@ from torch import Tensor, nn
 from itnas.behaviour.places import places_of
 from itnas.behaviour.subjects.base import KernelSubject, View, spread, unseen
 from itnas.models.mixers.attention import Attention, cells, rotations, turned, visible
-from itnas.models.mixers.base import geometry_of
-from itnas.models.mixers.recurrence import without_padding
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, geometry_of, without_padding
 
 
 class AttentionSubject(KernelSubject):

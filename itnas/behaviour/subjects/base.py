@@ -13,8 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from itnas.behaviour.places import Places
-from itnas.models.mixers.base import geometry_of
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, geometry_of
 
 
 @dataclass(frozen=True)

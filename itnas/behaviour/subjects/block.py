@@ -11,8 +11,7 @@ from torch import Tensor
 
 from itnas.behaviour.places import Places
 from itnas.behaviour.subjects.base import KernelSubject, View, repeated
-from itnas.models.mixers.base import geometry_of
-from itnas.operator.domain import Domain, Union
+from itnas.operator.domain import Domain, Union, geometry_of
 from itnas.operator.normaliser import reciprocal
 
 

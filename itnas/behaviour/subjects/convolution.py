@@ -9,10 +9,8 @@ from torch import Tensor
 
 from itnas.behaviour.places import places_of
 from itnas.behaviour.subjects.base import KernelSubject, View, unseen
-from itnas.models.mixers.base import geometry_of
 from itnas.models.mixers.convolution import Convolution
-from itnas.models.mixers.recurrence import without_padding
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, geometry_of, without_padding
 
 
 class ConvolutionSubject(KernelSubject):

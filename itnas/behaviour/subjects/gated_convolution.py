@@ -7,10 +7,8 @@ from torch import Tensor
 
 from itnas.behaviour.places import places_of
 from itnas.behaviour.subjects.base import KernelSubject, View, spread, unseen
-from itnas.models.mixers.base import geometry_of
 from itnas.models.mixers.gated_convolution import GatedConvolution
-from itnas.models.mixers.recurrence import without_padding
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, geometry_of, without_padding
 
 
 class GatedConvolutionSubject(KernelSubject):

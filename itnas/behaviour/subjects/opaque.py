@@ -19,8 +19,7 @@ from torch import Tensor
 
 from itnas.behaviour.places import places_of
 from itnas.behaviour.subjects.base import Subject, View, repeated
-from itnas.models.mixers.base import geometry_of
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, geometry_of
 
 CHUNK = 2**20  # numbers of input that are run at once
 BLOCKS = 12  # portions of the past that are swapped together, where states are looked for

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from itnas.behaviour.subjects.opaque import OpaqueSubject, Run, starts_of
 from itnas.behaviour.subjects.steps import Steps
-from itnas.models.mixers.base import geometry_of
-from itnas.operator.domain import Domain
+from itnas.operator.domain import Domain, geometry_of
 
 
 class RecurrentSubject(OpaqueSubject):

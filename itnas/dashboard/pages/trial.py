@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from dash import html
 
+from itnas.again import DERIVED, training_command
 from itnas.dashboard.blocks import block
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.parts import Part, button, go, number, pairs, place, score, seconds, table
@@ -135,14 +135,12 @@ def _again(view: RunView, choices: Choices) -> list[Part]:
     if trial is None:
         return _nothing()
     row, settings = view.trial(trial), view.settings
-    command = ["itnas", "train", f"trial-{trial}.yaml", "--task", row["task"], "--replicas", str(settings["replicas"])]
-    # A thousand seeds are derived from each that a command names; a genome that is tried again gets others.
-    seeds = [each["seed"] for each in view.reader.replicas(trial=trial) if each["phase"] == "search"]
-    command += ["--seed", str(min(seeds) // 1000 if seeds else settings["seed"])]
-    for option in ("steps", "batch-size", "length"):
-        value = settings.get(option.replace("-", "_"))
-        command += [] if value is None else [f"--{option}", str(value)]
-    text = " ".join(shlex.quote(part) for part in command)
+    seeds = {each["seed"] for each in view.reader.replicas(trial=trial) if each["phase"] == "search"}
+    # Before a trial has any: those that the first of its genome gets.
+    first = DERIVED * settings["seed"]
+    text = training_command(
+        f"trial-{trial}.yaml", row["task"], seeds or range(first, first + settings["replicas"]), settings
+    )
     return [
         html.P("Download the genome, then:"),
         html.Pre(text, id="again-text", tabIndex=0),

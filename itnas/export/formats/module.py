@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-
 from itnas.export.concatenate import Import, concatenated
 from itnas.export.documents import WEIGHTS
 from itnas.export.elsewhere import answered
@@ -16,6 +14,7 @@ from itnas.export.parity import Comparison, compared
 from itnas.export.pieces import named
 from itnas.export.rendered import rendered
 from itnas.export.source import Source
+from itnas.training.checkpoint import as_safetensors
 
 MODULE = "model.py"
 LIMIT = 1e-6  # of the difference in float64
@@ -77,6 +76,4 @@ if __name__ == "__main__":
 
 
 def weights(comparison: Comparison) -> bytes:
-    """The same bytes for the same weights."""
-    state = sorted(comparison.twin.state_dict().items())
-    return safetensors.torch.save({name: part.contiguous() for name, part in state}, {"format": "pt"})
+    return as_safetensors(comparison.twin.state_dict(), {"format": "pt"})

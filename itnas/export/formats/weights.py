@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-
 from itnas.export.card import card, pictures
 from itnas.export.compare import agreement, score
 from itnas.export.documents import GENOME, WEIGHTS, genome_text
@@ -15,6 +13,7 @@ from itnas.export.load import source_of
 from itnas.export.native.layers import LAYERS, layers_text
 from itnas.export.source import Source
 from itnas.models import Network
+from itnas.training.checkpoint import as_safetensors
 
 
 @register
@@ -33,7 +32,7 @@ class Weights(Format):
 def write_network(source: Source, network: Network, target: Path) -> None:
     """Everything but what is known only after comparing."""
     (target / GENOME).write_text(genome_text(source), encoding="utf-8")
-    (target / WEIGHTS).write_bytes(packed(network))
+    (target / WEIGHTS).write_bytes(as_safetensors(network.state_dict(), {"format": "pt"}))
     layers = layers_text(network)
     if layers is not None:
         (target / LAYERS).write_text(layers, encoding="utf-8")
@@ -42,9 +41,3 @@ def write_network(source: Source, network: Network, target: Path) -> None:
         (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_bytes(content)
     (target / "README.md").write_text(card(source, network, list(shown)), encoding="utf-8")
-
-
-def packed(network: Network) -> bytes:
-    """The weights as safetensors; the same bytes for the same weights."""
-    tensors = {name: part.detach().cpu().contiguous() for name, part in sorted(network.state_dict().items())}
-    return safetensors.torch.save(tensors, {"format": "pt"})

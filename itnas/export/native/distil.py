@@ -12,7 +12,7 @@ from itnas.export.native.layers import points_of
 from itnas.export.native.observe import Watched, batches, watch
 from itnas.export.plain.stand_in import StandIn
 from itnas.models import Network
-from itnas.models.mixers.base import geometry_of
+from itnas.operator.domain import geometry_of
 from itnas.tasks import Batch, Task
 from itnas.training.loss import losses, scored_entries
 

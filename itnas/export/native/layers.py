@@ -15,8 +15,8 @@ from itnas.export.plain.points import Points
 from itnas.export.plain.stand_in import StandIn
 from itnas.files import read_document
 from itnas.models import Network
-from itnas.models.mixers.base import Mixer, geometry_of
-from itnas.operator.domain import Domain, Geometry
+from itnas.models.mixers.base import Mixer
+from itnas.operator.domain import Domain, Geometry, geometry_of
 
 LAYERS = "layers.json"  # in a folder: one spec per block, null where the layer stayed
 MOST = 65_536  # of any number in a spec

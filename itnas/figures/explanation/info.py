@@ -55,6 +55,7 @@ class Line(NamedTuple):
     values: list[float]
     told: list[str]  # of each value, with its interval
     needed: int | None
+    summary: str = ""  # what the family leaves of a kernel
 
     @property
     def best(self) -> str:
@@ -142,8 +143,9 @@ def _panel(rows: Sequence[Row], curves: pd.DataFrame, needs: list[dict[int, int 
 
 
 def _states(states: pd.DataFrame, number: int) -> dict[int, int | None]:
-    own = states[states["layer"] == number].sort_values("length")
-    needs = own["state"].astype(float)
+    """Of a recurrence: None where more was needed than was tried."""
+    own = states[(states["layer"] == number) & (states["family"] == "recurrence")].sort_values("length")
+    needs = own["needed"].astype(float)
     pairs = zip(own["length"], needs, strict=True)
     return {int(length): None if math.isnan(need) else int(need) for length, need in pairs}
 
@@ -197,6 +199,7 @@ def _lines(curves: pd.DataFrame) -> list[Line]:
                 values=[max(value, LOWEST) for value in own["value"]],
                 told=[_told(*row) for row in rows],
                 needed=int(needed.iloc[0]) if len(needed) else None,
+                summary=str(own["summary"].iloc[0]),
             )
         )
     return found

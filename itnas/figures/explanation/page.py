@@ -43,7 +43,7 @@ def page(info: Explained) -> str:
         "body",
         tag("h1", info.title),
         *(tag("p", line, kind="said") for line in info.said),
-        _words(),
+        _words(info.networks),
         *([_overview(info.networks)] if len(info.networks) > 1 else []),
         *(_network(network, looks, info.enough) for network in info.networks),
         tag("noscript", tag("p", "The plots need JavaScript; sentences and tables do not.")),
@@ -58,8 +58,12 @@ def _own(name: str) -> str:
     return files("itnas.figures.explanation").joinpath(name).read_text(encoding="utf-8")
 
 
-def _words() -> Element:
-    terms = [each for word, meaning in WORDS for each in (tag("dt", word), tag("dd", meaning))]
+def _words(networks: Sequence[Network]) -> Element:
+    """The words of the page, and what each family that was tried leaves of a kernel."""
+    lines = [line for network in networks for panel in network.panels for line in panel.lines]
+    families = {line.family: f"Of the kernel is left: {line.summary}." for line in lines}
+    told = [*WORDS, *families.items()]
+    terms = [each for word, meaning in told for each in (tag("dt", word), tag("dd", meaning))]
     return tag("details", tag("summary", "What the words mean"), tag("dl", *terms))
 
 

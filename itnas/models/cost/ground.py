@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from itnas.models.interface import Interface
-from itnas.operator.domain import Cloud, Domain, Geometry, Grid, Sequence, Set
+from itnas.operator.domain import Cloud, Domain, Geometry, Grid, Sequence, Set, require_order
 
 SAMPLES = 16  # drawn for a domain that differs from sample to sample
 
@@ -27,8 +27,8 @@ class Ground:
 
     def check_causal(self) -> None:
         """Refuse causality without an order, as layers that see all points do."""
-        if self.causal and not self.geometry.ordered:
-            raise ValueError(f"causal=True needs points in order, which {self.geometry.name} does not have")
+        if self.causal:
+            require_order("causal=True", self.geometry)
 
     @property
     def modalities(self) -> int:

@@ -66,7 +66,7 @@ def stand_in(
     if measure == "clock":
         mu = _shape(batch, heads, length)
     elif measure == "domain" and geometry.weights is not None:
-        mu = _shape(geometry.weights.shape[0], 1, length)
+        mu = geometry.weights.unsqueeze(1)  # plans ask for their signs
     elif measure == "balanced":
         samples = max(part.shape[0] for part in (geometry.weights, geometry.valid, _shape(1)) if part is not None)
         mu = _shape(samples, heads, length)

@@ -7,9 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from itnas import genes
-from itnas.models.mixers.base import Mixer, Placement, geometry_of, register
-from itnas.models.mixers.recurrence import without_padding
-from itnas.operator.domain import Domain, Geometry, Lattice
+from itnas.models.mixers.base import Mixer, Placement, register
+from itnas.operator.domain import Domain, Geometry, Lattice, geometry_of, require_order, without_padding
 from itnas.operator.plans.sdpa import attend
 
 BASE = 10_000.0  # the longest wavelength of the rotary angles over 2 pi, in points
@@ -36,8 +35,8 @@ class Attention(Mixer):
         self, u: Float[Tensor, "batch points width"], domain: Domain | None = None
     ) -> Float[Tensor, "batch points width"]:
         geometry = geometry_of(u, domain)
-        if self.causal and not geometry.ordered:
-            raise ValueError(f"causal attention needs points in order, which {geometry.name} does not have")
+        if self.causal:
+            require_order("causal attention", geometry)
         parts = self.project(without_padding(u, geometry.valid)).unflatten(-1, (3, self.heads, -1))
         query, key, values = parts.permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, N, d]
         index = cells(geometry, u.device) if self.rotary else None

@@ -10,7 +10,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from itnas.operator.domain import Domain, Geometry, Sequence
+from itnas.operator.domain import Domain, Geometry
 from itnas.registry import Registry
 
 
@@ -33,11 +33,6 @@ class Mixer(nn.Module, abc.ABC):
     def forward(
         self, u: Float[Tensor, "batch points width"], domain: Domain | None = None
     ) -> Float[Tensor, "batch points width"]: ...
-
-
-def geometry_of(u: Tensor, domain: Domain | None) -> Geometry:
-    """The geometry of an input's points; without a domain they stand in a sequence."""
-    return (Sequence() if domain is None else domain).geometry(u.shape[0], u.shape[1], u.device)
 
 
 def check_order(kind: str, geometry: Geometry) -> None:

@@ -12,9 +12,8 @@ from torch.autograd import Function
 from torch.nn import functional as F
 
 from itnas import genes
-from itnas.models.mixers.base import Mixer, Placement, geometry_of, register
-from itnas.models.mixers.recurrence import without_padding
-from itnas.operator.domain import Domain, Geometry
+from itnas.models.mixers.base import Mixer, Placement, register
+from itnas.operator.domain import Domain, Geometry, geometry_of, without_padding
 
 
 class Convolution(Mixer):

@@ -9,9 +9,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from itnas import genes
-from itnas.models.mixers.base import Mixer, Placement, check_order, geometry_of, register
-from itnas.models.mixers.recurrence import Stacked, without_padding
-from itnas.operator.domain import Domain
+from itnas.models.mixers.base import Mixer, Placement, check_order, register
+from itnas.models.mixers.recurrence import Stacked
+from itnas.operator.domain import Domain, geometry_of, without_padding
 
 
 class GatedConvolution(Mixer):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from itnas.models.mixers.base import Mixer, Placement, check_order, geometry_of
-from itnas.operator.domain import Domain, Geometry
+from itnas.models.mixers.base import Mixer, Placement, check_order
+from itnas.operator.domain import Domain, Geometry, geometry_of, without_padding
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,6 @@ class Walk:
         if order is not None:
             return x.take_along_dim(order.unsqueeze(-1), 0)
         return x.flip(0) if self.backwards else x
-
-
-def without_padding(
-    u: Float[Tensor, "batch points width"], valid: Bool[Tensor, "samples points"] | None
-) -> Float[Tensor, "batch points width"]:
-    """Zero at padded points, whatever stood there; NaN too, which a product with zero would keep."""
-    return u if valid is None else torch.where(valid.unsqueeze(-1), u, u.new_zeros(()))
 
 
 def directions(width: int, causal: bool) -> tuple[int, ...]:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from itnas import genes
-from itnas.models.mixers.base import Mixer, Placement, check_order, geometry_of, register
+from itnas.models.mixers.base import Mixer, Placement, check_order, register
 from itnas.models.mixers.gated_convolution import depthwise
-from itnas.models.mixers.recurrence import Walk, directions, without_padding
-from itnas.operator.domain import Domain
+from itnas.models.mixers.recurrence import Walk, directions
+from itnas.operator.domain import Domain, geometry_of, without_padding
 
 CHUNK = 16  # points that see each other pair by pair; states carry the rest from chunk to chunk
 EPSILON = 1e-5  # under the root of the norm
@@ -40,7 +40,7 @@ class SelectiveSsm(Mixer):
         return found[0] if len(found) == 1 else found[0] + found[1]
 
 
-def _along(scan: Scan, walk: Walk, u: Tensor) -> Tensor:
+def _along(scan: nn.Module, walk: Walk, u: Tensor) -> Tensor:
     """The scan of the points in the walk's order. Contiguous: matrix products round by how their factors lie, which
     must not depend on how many replicas are stacked."""
     arranged = walk.there(u.transpose(0, 1)).transpose(0, 1).contiguous()

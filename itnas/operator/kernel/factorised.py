@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from itnas.operator.activation import ACTIVATIONS, OUTPUT_MAPS
-from itnas.operator.domain import Geometry
+from itnas.operator.domain import Geometry, require_order
 from itnas.operator.kernel.base import Axes, Kernel, KernelSpec, head_linear
 from itnas.operator.kernel.form import LowRankForm, Side
 from itnas.operator.kernel.rank import RankGates
@@ -99,16 +99,14 @@ class Factor(nn.Module):
 
     def keep(self, ranks: Tensor) -> None:
         """Keep the output ranks [H, R'] of each head."""
-        last = self.biases[len(self.biases) - 1]
-        self.biases[len(self.biases) - 1] = nn.Parameter(last.detach().gather(1, ranks))
-        sources: list[tuple[nn.Module | nn.ParameterList, str, Tensor]] = []
+        self.biases[-1] = nn.Parameter(self.biases[-1].detach().gather(1, ranks))
         if len(self.weights):
-            final = len(self.weights) - 1
-            self.weights[final] = nn.Parameter(_keep_rows(self.weights[final], ranks))
+            self.weights[-1] = _kept_rows(self.weights[-1], ranks)
             return
-        sources = [(self, name, part) for name in ("content", "position") if (part := getattr(self, name)) is not None]
-        for owner, name, part in sources:
-            setattr(owner, name, nn.Parameter(_keep_rows(part, ranks)))
+        if self.content is not None:
+            self.content = _kept_rows(self.content, ranks)
+        if self.position is not None:
+            self.position = _kept_rows(self.position, ranks)
 
 
 class FactorisedKernelModule(Kernel):
@@ -140,14 +138,15 @@ class FactorisedKernelModule(Kernel):
 
     def check(self, geometry: Geometry) -> None:
         super().check(geometry)
-        if self.spec.decay == "position" and not geometry.ordered:
-            raise ValueError(f"decay='position' needs points in order, which {geometry.name} does not have")
+        if self.spec.decay == "position":
+            require_order("decay='position'", geometry)
 
     def slice(self) -> None:
         """Drop the ranks whose gates are shut, in place. All heads keep the same number: the most that any needs."""
         if self.gates is None:
             raise ValueError("only a kernel with learned_rank=True can be sliced: its rank is fixed")
         ranks = self.gates.open_first()
+        self.spec = replace(self.spec, rank=ranks.shape[1])
         self.phi.keep(ranks)
         self.psi.keep(ranks)
         self.gates.keep(ranks)
@@ -161,6 +160,6 @@ def _order(geometry: Geometry) -> Tensor:
     return geometry.positions[..., 0].unsqueeze(1)
 
 
-def _keep_rows(weight: Tensor, ranks: Tensor) -> Tensor:
+def _kept_rows(weight: Tensor, ranks: Tensor) -> nn.Parameter:
     """weight [H, R, ...] at ranks [H, R']."""
-    return weight.detach().gather(1, ranks.unsqueeze(-1).expand(-1, -1, weight.shape[-1]))
+    return nn.Parameter(weight.detach().gather(1, ranks.unsqueeze(-1).expand(-1, -1, weight.shape[-1])))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from itnas.features import FEATURES
 from itnas.operator.activation import ACTIVATIONS
 from itnas.operator.domain import Geometry
 from itnas.operator.kernel.base import POSITIONAL, Axes, Kernel, KernelSpec, head_linear
@@ -15,7 +16,6 @@ from itnas.operator.kernel.form import PairForm, Relation, Side, Tail, Waves
 from itnas.operator.kernel.places import places_for
 from itnas.registry import check_choice
 
-FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock", "modality")
 FOURIER_KINDS = ("fixed", "learned")
 
 

@@ -1,0 +1,20 @@
+"""Moments and sizes as people read them: the same on every screen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+
+
+def moment(seconds: float) -> str:
+    """A time since the epoch in ISO 8601, in this machine's zone: `2026-01-31T18:05:09+01:00`."""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+
+
+def size(count: float) -> str:
+    """Bytes in powers of a thousand: `512 B`, `3.4 kB`, `12.0 MB`, `1.5 GB`."""
+    for unit, scale in UNITS:
+        if count >= scale * 0.99995:
+            return f"{count / scale:,.1f} {unit}"
+    return f"{count:.0f} B"
