@@ -163,8 +163,13 @@ def run_sweep(quick: bool) -> Run:
     if quick:
         return run_search("modalities", ["textured-shapes"], run=SWEEP.with_name("modalities-quick"), trials=3,
                           replicas=1, steps=20, confirm=0, specialists=SPECIALISTS[:1], engine="inline")  # fmt: skip
-    if (SWEEP / "run.db").is_file():
-        return run_again(SWEEP)
+    run = run_again(SWEEP) if (SWEEP / "run.db").is_file() else _first()
+    if run.reader.sweep()["state"] != "ended":
+        raise SystemExit("the sweep was interrupted: the same command goes on with it")
+    return run
+
+
+def _first() -> Run:
     return run_search(
         "modalities",
         list(TASKS),

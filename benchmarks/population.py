@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from itnas.genes import Training as TrainingGene
 from itnas.genome import Genome
-from itnas.models import SPECIALISTS, build_network, specialist
+from itnas.models import DEFAULT_SPECIALISTS, build_network, specialist
 from itnas.tasks import TASKS, Batch, Task, find
 from itnas.training import Budget, Population, Training, probe, recipe
 
@@ -26,7 +26,7 @@ from .sections import Section, run_sections
 
 REPLICAS = 8
 SIZES = ((8, 32), (8, 64), (32, 32), (32, 64), (32, 128))
-GENOMES = {"default genome": Genome(), **{name: specialist(name) for name in SPECIALISTS}}
+GENOMES = {"default genome": Genome(), **{name: specialist(name) for name in DEFAULT_SPECIALISTS}}
 # Mastery: this share of the way from chance to the ceiling.
 MASTERED = 0.95
 CPU_SECONDS = 45.0
@@ -117,7 +117,7 @@ def data(quick: bool) -> list[dict[str, Any]]:
 
 def _fastest(task: Task) -> str:
     """The specialist with the fewest flops that runs on the task."""
-    able = [name for name in SPECIALISTS if _runs(name, task)]
+    able = [name for name in DEFAULT_SPECIALISTS if _runs(name, task)]
     return min(able, key=lambda name: specialist(name).cost(task.length, task).flops_per_token)
 
 
@@ -145,7 +145,7 @@ def mastery(quick: bool) -> list[dict[str, Any]]:
 
 def _mastery_row(task: Task, quick: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"task": task.name, "steps": task.steps, "metric": task.metric, "chance": task.chance}
-    for name in SPECIALISTS:
+    for name in DEFAULT_SPECIALISTS:
         row[name] = _mastered(specialist(name), task, quick) if _runs(name, task) else "cannot run"
         print(f"{task.label} {name}: {row[name]}", file=sys.stderr, flush=True)
     return row

@@ -9,7 +9,7 @@ from typing import Literal
 
 from itnas.genome import Genome
 from itnas.models import Network, build_network, specialist
-from itnas.models.specialists import LAYERS
+from itnas.models.specialists import SPECIALISTS
 from itnas.registry import check_choice
 from itnas.scaling import Amount, amount, scaled
 from itnas.space import Space, shipped
@@ -110,7 +110,7 @@ def genome_of(genome: Genome | str | Path) -> Genome:
     """
     if isinstance(genome, Genome):
         return genome
-    if isinstance(genome, str) and genome in LAYERS:
+    if isinstance(genome, str) and genome in SPECIALISTS:
         return specialist(genome)
     if isinstance(genome, str) and (found := _shipped(genome)) is not None:
         return found
@@ -126,7 +126,7 @@ def genome_of(genome: Genome | str | Path) -> Genome:
         return _from_file(path)
     if genome in shipped():
         raise ValueError(_several(Space.load(genome)))
-    check_choice("genome (and no such file)", str(genome), [*LAYERS, *filter(_shipped, shipped())])
+    check_choice("genome (and no such file)", str(genome), [*SPECIALISTS, *filter(_shipped, shipped())])
     raise AssertionError("unreachable")
 
 

@@ -132,7 +132,7 @@ def test_the_command_line_knows_them(installed: dict[str, str]) -> None:
     code = "import sys; sys.argv = ['itnas', 'tasks', 'counting', '--csv']; from itnas.cli import main; main()"
     told = run(code, installed)
     assert told.returncode == 0, told.stderr
-    assert 'counting,"Bits go in, how many are set comes out."' in told.stdout
+    assert '"counting","Bits go in, how many are set comes out."' in told.stdout
 
 
 def test_a_name_is_given_once() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import itnas
 from itnas.genes import Integral
 from itnas.genome import Genome
-from itnas.models import SPECIALISTS, build_network, specialist
+from itnas.models import DEFAULT_SPECIALISTS, build_network, specialist
 from itnas.scaling import amount, scaled
 from itnas.space import Space
 from itnas.tasks import find
@@ -25,7 +25,7 @@ def _drawn(draw: st.DrawFn) -> Genome:
     return space.genome(space.sample(np.random.default_rng(draw(st.integers(0, 2**32)))))
 
 
-ANY = _drawn() | GENOMES | st.sampled_from([specialist(name, depth=4) for name in SPECIALISTS])
+ANY = _drawn() | GENOMES | st.sampled_from([specialist(name, depth=4) for name in DEFAULT_SPECIALISTS])
 
 
 def _rest(genome: Genome) -> dict[str, object]:

@@ -62,11 +62,21 @@ def spaces(incomplete: str) -> list[str]:
     return [*among(tuple(_spaces()))(incomplete), *_documents(incomplete)]
 
 
+def tasks(incomplete: str) -> list[str]:
+    """Those of this package and of others."""
+    return among((*names.TASKS, *_offered("itnas.tasks")))(incomplete)
+
+
 def samplers(incomplete: str) -> list[str]:
     """Those of this package and of others."""
+    return among((*names.SAMPLERS, *_offered("itnas.samplers")))(incomplete)
+
+
+def _offered(group: str) -> list[str]:
+    """What other packages have; their names are there without loading them."""
     from importlib.metadata import entry_points
 
-    return among((*names.SAMPLERS, *(point.name for point in entry_points(group="itnas.samplers"))))(incomplete)
+    return [point.name for point in entry_points(group=group)]
 
 
 def tasks_of_run(ctx: Any, incomplete: str) -> list[str]:

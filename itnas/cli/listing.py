@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from itnas.cells import as_csv as csv_text
 from itnas.cli.screen import console, exclude, plain, say_json
 from itnas.registry import check_choice
 
@@ -29,10 +29,7 @@ def show(
 
 def _write_csv(rows: Sequence[Mapping[str, Any]]) -> None:
     columns = list(rows[0]) if rows else []
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _csv_cell(cell) for name, cell in row.items()})
+    sys.stdout.write(csv_text(columns, [[_csv_cell(row[name]) for name in columns] for row in rows]))
 
 
 def _csv_cell(cell: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from itnas.cli import complete, names
+from itnas.cli import complete
 
 Complete = Callable[..., list[str]]
 
@@ -59,4 +59,4 @@ AsJson = Annotated[bool, flag("--json", told="Print JSON.")]
 AsCsv = Annotated[bool, flag("--csv", told="Print CSV.")]
 Quiet = Annotated[bool, flag("--quiet", "-q", told="Print no progress.")]
 
-TASKS = complete.among(names.TASKS)
+TASKS = complete.tasks

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from itnas.models.network import Network, build_network
-    from itnas.models.specialists import SPECIALISTS, specialist
+    from itnas.models.specialists import DEFAULT_SPECIALISTS, specialist
 
-__all__ = ["SPECIALISTS", "Network", "build_network", "specialist"]
+__all__ = ["DEFAULT_SPECIALISTS", "Network", "build_network", "specialist"]
 
-_HOME = {"Network": "network", "build_network": "network", "SPECIALISTS": "specialists", "specialist": "specialists"}
+_HOME = {
+    "Network": "network",
+    "build_network": "network",
+    "DEFAULT_SPECIALISTS": "specialists",
+    "specialist": "specialists",
+}
 
 
 def __getattr__(name: str) -> Any:

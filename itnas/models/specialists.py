@@ -28,7 +28,7 @@ _CONVOLUTION = Integral(heads=4, kernel=MlpKernel(features=("offset", "fourier")
 # PointConv (Wu et al., arXiv 1811.07246): a convolution whose kernel is an MLP of where a point lies from another.
 _POINTS = Integral(heads=4, kernel=MlpKernel(layers=2, features=("offset", "distance")), normaliser="mean")
 
-LAYERS: dict[str, tuple[Mixer, ...]] = {
+SPECIALISTS: dict[str, tuple[Mixer, ...]] = {
     "convnet": (Convolution(),),
     "transformer": (Attention(),),
     "gru": (Gru(),),
@@ -42,12 +42,12 @@ LAYERS: dict[str, tuple[Mixer, ...]] = {
     "gated-conv-attention/operator": (_CONVOLUTION, _ATTENTION),
 }
 # Those that a sweep begins with, unless it is told others: point networks are for clouds and grids.
-SPECIALISTS = ("convnet", "transformer", "gru", "lstm", "selective-ssm", "gated-conv-attention")
+DEFAULT_SPECIALISTS = ("convnet", "transformer", "gru", "lstm", "selective-ssm", "gated-conv-attention")
 
 
 def specialist(name: str, *, width: int = 32, depth: int = 2) -> Genome:
     """The genome of a specialist; a stripe of two kinds of layer repeats until the depth is reached."""
-    check_choice("specialist", name, LAYERS)
-    layers = LAYERS[name]
+    check_choice("specialist", name, SPECIALISTS)
+    layers = SPECIALISTS[name]
     striped = tuple(layers[number % len(layers)] for number in range(depth)) if len(layers) > 1 else layers
     return Genome(width=width, depth=depth, layers=striped, channel_mixing=ChannelMixing(kind="swiglu"))

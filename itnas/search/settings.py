@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from itnas.genes import Count
-from itnas.models.specialists import LAYERS, SPECIALISTS
+from itnas.models.specialists import DEFAULT_SPECIALISTS, SPECIALISTS
 from itnas.registry import check_choice
 from itnas.settings import Settings
 from itnas.tasks import Task, find
@@ -45,7 +45,7 @@ class SweepSettings(Settings):
     sampler: str = "tpe-group"  # by measurement: docs/search.md
     random_share: Share = 0.2  # of proposals that are drawn at random: start-up, baseline and null at once
     objectives: Annotated[tuple[Objective, ...], Field(strict=False)] = ("score",)
-    specialists: Annotated[tuple[str, ...], Field(strict=False)] = SPECIALISTS
+    specialists: Annotated[tuple[str, ...], Field(strict=False)] = DEFAULT_SPECIALISTS
     pruner: Literal["none", "median", "halving"] = "median"
     rungs: Annotated[int, Field(ge=1, le=100)] = 10  # times that a trial's score is taken
     confirm: NotNegative = 3  # best genomes per task that are trained again on fresh seeds; 0: none
@@ -71,7 +71,7 @@ class SweepSettings(Settings):
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            check_choice("specialist", name, LAYERS)
+            check_choice("specialist", name, SPECIALISTS)
         return names
 
     @model_validator(mode="after")

@@ -11,14 +11,14 @@ _BOUND = {"type": "number", "exclusiveMinimum": 0}
 
 def schema() -> dict[str, Any]:
     """The genome's own schema, where every value may be a domain."""
-    from itnas.models.specialists import LAYERS
+    from itnas.models.specialists import SPECIALISTS
 
     made = Genome.model_json_schema()
     definitions = {name: _opened(part) for name, part in made.pop("$defs").items()}
     fields = {name: _or_domain(_read(name, part)) for name, part in made["properties"].items()}
     own = {
         "summary": {"type": "string", "description": "One sentence."},
-        "specialist": _or_domain({"enum": list(LAYERS)}),
+        "specialist": _or_domain({"enum": list(SPECIALISTS)}),
         "constraints": {
             "type": "object",
             "additionalProperties": False,

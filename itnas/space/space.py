@@ -231,14 +231,14 @@ def _check_specialists(part: Part | None, where: str) -> None:
     """Refuse what names no specialist."""
     if part is None:
         return
-    from itnas.models.specialists import LAYERS
+    from itnas.models.specialists import SPECIALISTS
 
     for option in part.options if isinstance(part, Alternatives) else (part,):
         at = f"{where}: line {option.line}: specialist"
         if not isinstance(option, Fixed) or not isinstance(option.value, str):
             raise ValueError(f"{at}: a specialist's name, or a choice of them, is expected")
         try:
-            check_choice("specialist", option.value, LAYERS)
+            check_choice("specialist", option.value, SPECIALISTS)
         except ValueError as error:
             raise ValueError(f"{at}: {error}") from error
 

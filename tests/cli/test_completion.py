@@ -143,7 +143,7 @@ def test_the_shell_itself_completes(shell: str, tmp_path: Path) -> None:
 
 def test_names_are_those_of_the_registries() -> None:
     from itnas.export.formats import FORMATS
-    from itnas.models.specialists import LAYERS
+    from itnas.models.specialists import SPECIALISTS
     from itnas.search.profiles import PROFILES
     from itnas.search.samplers.base import SAMPLERS
     from itnas.search.settings import SweepSettings
@@ -155,7 +155,7 @@ def test_names_are_those_of_the_registries() -> None:
 
     listed = [name for kind in TASKS for name in TASKS[kind].listed()]
     assert sorted(names.TASKS) == sorted(listed)
-    assert set(names.SPECIALISTS) == set(LAYERS)
+    assert set(names.SPECIALISTS) == set(SPECIALISTS)
     assert set(names.FORMATS) == set(FORMATS)
     assert set(names.SAMPLERS) == set(SAMPLERS)
     assert set(names.PROFILES) == set(PROFILES)

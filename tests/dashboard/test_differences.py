@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itnas.dashboard.differences import flattened, in_words
-from itnas.models.specialists import SPECIALISTS, specialist
+from itnas.models.specialists import DEFAULT_SPECIALISTS, specialist
 
 
 def test_ways_to_values() -> None:
@@ -48,7 +48,7 @@ def test_every_difference_counts_once(one: dict[str, str], other: dict[str, str]
     assert len(told) + more == differing
 
 
-@pytest.mark.parametrize("name", SPECIALISTS)
+@pytest.mark.parametrize("name", DEFAULT_SPECIALISTS)
 def test_genomes_lose_nothing(name: str) -> None:
     """Two genomes that differ in one value differ in one line."""
     document = specialist(name).to_dict()

@@ -7,7 +7,7 @@ import itnas
 from itnas import genes
 from itnas.entry import genome_of
 from itnas.genome import Genome
-from itnas.models import SPECIALISTS, specialist
+from itnas.models import DEFAULT_SPECIALISTS, specialist
 from itnas.models.readout import Decoded, Pooled, waves
 from itnas.models.specialists import LAYERS
 from itnas.operator import Sequence
@@ -63,8 +63,8 @@ def test_specialists_have_names_width_and_depth(name: str) -> None:
 
 
 def test_specialists_share_one_recipe() -> None:
-    assert len({specialist(name).training for name in SPECIALISTS}) == 1
-    assert len({specialist(name).channel_mixing for name in SPECIALISTS}) == 1
+    assert len({specialist(name).training for name in DEFAULT_SPECIALISTS}) == 1
+    assert len({specialist(name).channel_mixing for name in DEFAULT_SPECIALISTS}) == 1
     assert len({specialist(name).hash for name in LAYERS}) == len(LAYERS)
 
 

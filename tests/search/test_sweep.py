@@ -324,3 +324,17 @@ def test_means_that_exclude_each_other_are_refused() -> None:
         Means(engine="inlin")
     with pytest.raises(ValueError, match="one trial at a time"):
         Means(engine="inline", slots=3)
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        ({"address": "host:6379"}, "--address joins a Ray cluster, which --engine inline does not use"),
+        ({"slots": 2}, "--engine inline runs one trial at a time"),
+        ({"ray_logs": Path("logs")}, "--ray-logs keeps a Ray's logs, and --engine inline starts none"),
+        ({"slots": 0, "engine": "ray"}, "slots must be at least 1, got 0"),
+    ],
+)
+def test_means_without_effect_are_refused(about: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Means(**{"engine": "inline"} | about)

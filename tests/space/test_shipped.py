@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 import itnas
 from itnas.files import read_document
-from itnas.models.specialists import LAYERS, SPECIALISTS
+from itnas.models.specialists import DEFAULT_SPECIALISTS, SPECIALISTS
 from itnas.space import Space
 from itnas.space.collection import folder
 from itnas.tasks import TASKS, find
@@ -92,9 +92,9 @@ def test_emergence_reaches_what_is_known_to_solve() -> None:
 def test_specialists_are_the_whole_grid() -> None:
     space = Space.load("specialists")
     found = {(each["specialist"], each["width"], each["depth"]) for each in space.enumerate()}
-    assert {name for name, _, _ in found} == set(SPECIALISTS)
+    assert {name for name, _, _ in found} == set(DEFAULT_SPECIALISTS)
     assert len({space.genome(each).hash for each in space.enumerate()}) == space.size()
-    assert set(SPECIALISTS) < set(LAYERS)
+    assert set(DEFAULT_SPECIALISTS) < set(SPECIALISTS)
 
 
 SCHEMA = Draft202012Validator(Space.schema())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from dash import html
@@ -13,6 +12,7 @@ from itnas.dashboard.parts import Part, go, number, pairs, place, score, seconds
 from itnas.dashboard.parts import block as block_place
 from itnas.dashboard.view import RunView
 from itnas.figures.emergence import height as emergence_height
+from itnas.shown import moment
 
 
 def findings(view: RunView, _choices: Choices) -> list[Part]:
@@ -149,17 +149,13 @@ def _protocol(view: RunView, _choices: Choices) -> list[Part]:
         ("stopping early", f"{settings['pruner']}, {settings['rungs']} rungs"),
         ("confirmed", f"the best {settings['confirm']}, on {settings['confirm_replicas']} fresh seeds and on test"),
         ("untrained copies", str(settings["copies"])),
-        ("begun", _when(sweep["created"])),
+        ("begun", moment(sweep["created"])),
         ("time", seconds(sweep.get("seconds"))),
         ("machine", f"{machine.get('cpu', 'unknown')}, {machine.get('cores', '?')} cores, "
                     f"{', '.join(machine.get('gpus') or []) or 'no GPU'}"),
         ("versions", ", ".join(f"{name} {each}" for name, each in sweep["versions"].items())),
     ]  # fmt: skip
     return [html.Div(pairs(facts), className="facts")]
-
-
-def _when(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(seconds))
 
 
 @block("counted")
