@@ -21,9 +21,9 @@ from itnas.training import (
     TrainingFolder,
     check_devices,
     device_group,
-    plan_for,
     probe,
     recipe,
+    setup_for,
     train_recipe,
 )
 from itnas.training.trainer import RUNGS
@@ -86,21 +86,21 @@ def train(
         rungs=rungs,
         precision=precision,
     )
-    plan = plan_for(
+    setup = setup_for(
         device,
         capture=capture,
         accumulate=accumulate,
         checkpoint_activations=checkpoint_activations,
         workers=workers,
     )
-    check_devices(made, plan, devices)
+    check_devices(made, setup, devices)
     probe(made)
     with ExitStack() as stack:
         folder = None if out is None else stack.enter_context(TrainingFolder(Path(out)))
         if folder is not None and folder.finished(made, test=test):
             raise ValueError(f"{folder.path} holds this training's result already: read result.json, or name another")
-        own = stack.enter_context(device_group(made, plan, devices))
-        return train_recipe(made, plan=own, folder=folder, test=test, on_report=on_report)
+        own = stack.enter_context(device_group(made, setup, devices))
+        return train_recipe(made, setup=own, folder=folder, test=test, on_report=on_report)
 
 
 def genome_of(genome: Genome | str | Path) -> Genome:

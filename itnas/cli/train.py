@@ -122,9 +122,9 @@ def train(
         InterruptedTrainingError,
         TrainingFolder,
         check_devices,
-        plan_for,
         probe,
         recipe,
+        setup_for,
     )
 
     own, task = genome_of(genome), find(tasks[0])
@@ -139,7 +139,7 @@ def train(
         precision=precision,  # type: ignore[arg-type]  # checked there
     )
     crew = crew_for(devices, address)
-    plan = plan_for(
+    setup = setup_for(
         # On a cluster, what this machine has does not matter.
         device if address is None else "cpu",
         capture=capture,
@@ -147,10 +147,10 @@ def train(
         checkpoint_activations=checkpoint_activations,
         workers=workers,
     )
-    check_devices(made, plan, crew.devices, here=None if crew.place is None else 1)
+    check_devices(made, setup, crew.devices, here=None if crew.place is None else 1)
     probe(made, test=test)
     if crew.follows:
-        follow_along(made, plan, crew)
+        follow_along(made, setup, crew)
         return
     with TrainingFolder(out or _default_folder(made, seed)) as folder, stop_request() as stop:
         found = folder.finished(made, test=test)
@@ -160,7 +160,7 @@ def train(
                 say(_advice(own, made.genome.width))
             try:
                 with training_progress(f"{genome} on {made.task.label}", rates, quiet=quiet) as on_report:
-                    train_together(made, plan, crew, folder, device=device, test=test, on_report=on_report, stop=stop)
+                    train_together(made, setup, crew, folder, device=device, test=test, on_report=on_report, stop=stop)
             except InterruptedTrainingError as error:
                 say(f"interrupted; the same command goes on from {folder.path}")
                 raise typer.Exit(INTERRUPTED) from error
@@ -170,7 +170,7 @@ def train(
             found = folder.finished(made)
             assert found is not None
         else:
-            dismiss(plan, crew)
+            dismiss(setup, crew)
             if not quiet:
                 say(f"{folder.path} holds the result already; delete it to train again")
         if plot is not None:

@@ -10,7 +10,7 @@ from itnas.cli.options import flag, option
 from itnas.signals import stop_request
 
 if TYPE_CHECKING:
-    from itnas.training import Plan, Recipe, Report, TrainingFolder
+    from itnas.training import Recipe, Report, Setup, TrainingFolder
     from itnas.training.launch import Launched
 
 Devices = Annotated[
@@ -62,13 +62,13 @@ def crew_for(devices: int | None, address: str | None) -> Crew:
     return Crew(place.size, place, None)
 
 
-def follow_along(recipe: Recipe, plan: Plan, crew: Crew) -> None:
+def follow_along(recipe: Recipe, setup: Setup, crew: Crew) -> None:
     """The whole work of a process that does not lead. It ends as if all were well when somebody wants to stop: else
     torchrun would end the leading one, which is writing its checkpoint."""
     from itnas.training import follow, joined_group
 
     assert crew.place is not None
-    with stop_request() as stop, joined_group(plan, crew.place) as own:
+    with stop_request() as stop, joined_group(setup, crew.place) as own:
         assert own.group is not None
         if own.group.told(None):
             follow(recipe, own, stop)
@@ -76,7 +76,7 @@ def follow_along(recipe: Recipe, plan: Plan, crew: Crew) -> None:
 
 def train_together(
     recipe: Recipe,
-    plan: Plan,
+    setup: Setup,
     crew: Crew,
     folder: TrainingFolder,
     *,
@@ -93,7 +93,7 @@ def train_together(
 
         train_on_ray(
             recipe,
-            plan,
+            setup,
             folder,
             device=device,
             devices=crew.devices,
@@ -103,15 +103,15 @@ def train_together(
             stop=stop,
         )
         return
-    group = device_group(recipe, plan, crew.devices) if crew.place is None else joined_group(plan, crew.place)
+    group = device_group(recipe, setup, crew.devices) if crew.place is None else joined_group(setup, crew.place)
     with group as own:
-        train_recipe(recipe, plan=own, folder=folder, test=test, on_report=on_report, stop=stop)
+        train_recipe(recipe, setup=own, folder=folder, test=test, on_report=on_report, stop=stop)
 
 
-def dismiss(plan: Plan, crew: Crew) -> None:
+def dismiss(setup: Setup, crew: Crew) -> None:
     """Tell the processes that torchrun has started beside this one that there is nothing to do."""
     from itnas.training import joined_group
 
     if crew.place is not None:
-        with joined_group(plan, crew.place, idle=True):
+        with joined_group(setup, crew.place, idle=True):
             pass

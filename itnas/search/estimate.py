@@ -18,7 +18,7 @@ from itnas.search.sweep import Means
 from itnas.space import Space
 from itnas.space.constraints import Constraints
 from itnas.tasks import find
-from itnas.training import Training, plan_for, recipe
+from itnas.training import Training, recipe, setup_for
 
 TIMED_STEPS = 3
 TIMED_GENOMES = 4
@@ -110,7 +110,7 @@ def _seconds(genome: Genome, settings: SweepSettings, label: str) -> float:
         length=settings.length,
         precision=settings.precision,
     )
-    population = Training(made, plan_for(settings.device)).population
+    population = Training(made, setup_for(settings.device)).population
     population.step(0, 1.0)
     started = time.perf_counter()
     for step in range(1, TIMED_STEPS + 1):

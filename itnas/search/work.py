@@ -16,7 +16,7 @@ from itnas.search.examination import Examination
 from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 from itnas.search.printed import Printed
 from itnas.training.group import DeviceLostError
-from itnas.training.population import Plan
+from itnas.training.population import Setup
 from itnas.training.result import best_rate
 from itnas.training.trainer import Recipe
 
@@ -72,7 +72,7 @@ def one_line(error: BaseException | str) -> str:
 
 def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
     from itnas.tasks import find
-    from itnas.training import Budget, check_devices, device_group, plan_for, recipe
+    from itnas.training import Budget, check_devices, device_group, recipe, setup_for
 
     started = time.perf_counter()
     genome, task = Genome.from_dict(job.genome), find(job.task)
@@ -87,18 +87,18 @@ def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
         rungs=job.rungs,
         precision=job.precision,
     )
-    plan = plan_for(job.device)
-    check_devices(made, plan, job.devices)
-    with device_group(made, plan, job.devices) as own:
+    setup = setup_for(job.device)
+    check_devices(made, setup, job.devices)
+    with device_group(made, setup, job.devices) as own:
         yield from _trained(job, made, own, stop, started)
 
 
-def _trained(job: Job, made: Recipe, plan: Plan, stop: Callable[[], bool], started: float) -> Iterator[Message]:
+def _trained(job: Job, made: Recipe, setup: Setup, stop: Callable[[], bool], started: float) -> Iterator[Message]:
     """Rungs, and the outcome."""
     from itnas.training import Training
     from itnas.training.folder import outcome
 
-    training, genome = Training(made, plan), made.genome
+    training, genome = Training(made, setup), made.genome
     rates, examination = training.population.learning_rates, Examination(job, training)
     for report in training.reports(stop):
         if not any(report.alive):

@@ -1,10 +1,10 @@
 """Training: every trial is a small population, its replicas stacked."""
 
-from itnas.training.device import plan_for
+from itnas.training.device import setup_for
 from itnas.training.folder import TrainingFolder
 from itnas.training.group import DeviceLostError
 from itnas.training.launch import check_devices, device_group, joined_group, launched
-from itnas.training.population import Plan, Population
+from itnas.training.population import Population, Setup
 from itnas.training.result import Replica, Result
 from itnas.training.schedule import Budget
 from itnas.training.train import InterruptedTrainingError, Trained, follow, train_recipe
@@ -14,12 +14,12 @@ __all__ = [
     "Budget",
     "DeviceLostError",
     "InterruptedTrainingError",
-    "Plan",
     "Population",
     "Recipe",
     "Replica",
     "Report",
     "Result",
+    "Setup",
     "Trained",
     "Training",
     "TrainingFolder",
@@ -28,8 +28,8 @@ __all__ = [
     "follow",
     "joined_group",
     "launched",
-    "plan_for",
     "probe",
     "recipe",
+    "setup_for",
     "train_recipe",
 ]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import torch
 
-from itnas.training.population import Plan
+from itnas.training.population import Setup
 
 MOST_WORKERS = 256
 
 
-def plan_for(
+def setup_for(
     device: str = "auto",
     *,
     capture: bool = False,
     accumulate: int = 1,
     checkpoint_activations: bool = False,
     workers: int = 0,
-) -> Plan:
+) -> Setup:
     """`auto` takes a CUDA device if there is one. `capture` replays steps as a CUDA graph.
 
     `accumulate`: gradients are added up over at least so many parts of a batch. `checkpoint_activations`: blocks are
@@ -38,4 +38,4 @@ def plan_for(
         raise ValueError(f"device {device!r} asked for, but torch sees {torch.cuda.device_count()} CUDA devices")
     if capture and found.type != "cuda":
         raise ValueError("capture=True records CUDA graphs, which needs a CUDA device")
-    return Plan(device=found, capture=capture, parts=accumulate, recompute=checkpoint_activations, workers=workers)
+    return Setup(device=found, capture=capture, parts=accumulate, recompute=checkpoint_activations, workers=workers)

@@ -59,11 +59,11 @@ def _train(place: Place, order: bytes, store: Any) -> None:
     from itnas.training.train import follow
 
     torch.set_num_threads(place.threads)
-    recipe, plan = pickle.loads(order)
+    recipe, setup = pickle.loads(order)
     store.set(f"{READY}{place.rank}", "")
-    device = own_device(plan.device, place.rank)
+    device = own_device(setup.device, place.rank)
     group = Group(place.rank, place.size, store, device)
-    follow(recipe, replace(plan, group=group, device=device))
+    follow(recipe, replace(setup, group=group, device=device))
     group.close()
 
 

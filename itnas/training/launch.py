@@ -23,7 +23,7 @@ import torch.distributed as dist
 from itnas.training.data import sent
 from itnas.training.group import DeviceLostError, Group
 from itnas.training.helper import READY, SAID, Place
-from itnas.training.population import Plan
+from itnas.training.population import Setup
 from itnas.training.trainer import Recipe
 
 START_SECONDS = 300.0  # in which a process must have loaded torch
@@ -59,7 +59,7 @@ def own_device(device: torch.device, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank) if device.type == "cuda" else device
 
 
-def check_devices(recipe: Recipe, plan: Plan, devices: int, *, here: int | None = None) -> None:
+def check_devices(recipe: Recipe, setup: Setup, devices: int, *, here: int | None = None) -> None:
     """Refuse, by ValueError, what cannot be shared out among so many devices, `here` of them for this process and those
     that it starts (by default all)."""
     if devices < 1:
@@ -70,45 +70,45 @@ def check_devices(recipe: Recipe, plan: Plan, devices: int, *, here: int | None 
             f"a batch of {recipe.batch_size} samples cannot be shared out among {devices} devices: take fewer devices "
             "or larger batches"
         )
-    if plan.parts > share:
+    if setup.parts > share:
         raise ValueError(
-            f"accumulate={plan.parts} cuts a device's {share} samples of a batch of {recipe.batch_size} into more "
+            f"accumulate={setup.parts} cuts a device's {share} samples of a batch of {recipe.batch_size} into more "
             "parts than there are: take less"
         )
     if devices == 1:
         return
-    if plan.capture:
+    if setup.capture:
         raise ValueError("capture=True records a step of one device: leave it out, or train on one device")
-    if plan.device.type == "cuda":
+    if setup.device.type == "cuda":
         found = torch.cuda.device_count()
-        if plan.device != torch.device("cuda"):
-            raise ValueError(f"device '{plan.device}' is one device, got devices={devices}: say cuda")
+        if setup.device != torch.device("cuda"):
+            raise ValueError(f"device '{setup.device}' is one device, got devices={devices}: say cuda")
         if (here or devices) > found:
             raise ValueError(f"{here or devices} CUDA devices asked for on this machine, but torch sees {found}")
 
 
 @contextmanager
-def device_group(recipe: Recipe, plan: Plan, devices: int) -> Iterator[Plan]:
-    """The plan with a group of `devices` processes on this machine. This process leads; the others are started here,
+def device_group(recipe: Recipe, setup: Setup, devices: int) -> Iterator[Setup]:
+    """The setup with a group of `devices` processes on this machine. This process leads; the others are started here,
     follow, and end with this context, or with this process."""
     if devices == 1:
-        yield plan
+        yield setup
         return
     threads = torch.get_num_threads()
-    each = max(1, threads // devices) if plan.device.type == "cpu" else threads
+    each = max(1, threads // devices) if setup.device.type == "cpu" else threads
     with tempfile.TemporaryDirectory(prefix="itnas-devices-", ignore_cleanup_errors=True) as name:
         helpers = _Helpers(Path(name), devices)
         try:
-            helpers.start(recipe, plan, each)
+            helpers.start(recipe, setup, each)
             torch.set_num_threads(each)
             helpers.watch()
             with _on_loopback():
-                group = Group(0, devices, helpers.store, own_device(plan.device, 0), helpers.lost)
+                group = Group(0, devices, helpers.store, own_device(setup.device, 0), helpers.lost)
             try:
-                if plan.device.type == "cpu":
+                if setup.device.type == "cpu":
                     # From here on a connection that breaks is an error at once.
                     helpers.over.set()
-                yield dataclasses.replace(plan, group=group, device=own_device(plan.device, 0))
+                yield dataclasses.replace(setup, group=group, device=own_device(setup.device, 0))
                 helpers.wait()
             finally:
                 helpers.kill()
@@ -119,15 +119,15 @@ def device_group(recipe: Recipe, plan: Plan, devices: int) -> Iterator[Plan]:
 
 
 @contextmanager
-def joined_group(plan: Plan, place: Launched, *, idle: bool = False) -> Iterator[Plan]:
-    """The plan with the group that torchrun has started. `idle`: the leading process has nothing to do after all, and
+def joined_group(setup: Setup, place: Launched, *, idle: bool = False) -> Iterator[Setup]:
+    """The setup with the group that torchrun has started. `idle`: the leading process has nothing to do after all, and
     tells the others."""
-    device = own_device(plan.device, place.local_rank)
+    device = own_device(setup.device, place.local_rank)
     group = Group(place.rank, place.size, None, device)
     try:
         if group.leads:
             group.told(not idle)
-        yield dataclasses.replace(plan, group=group, device=device)
+        yield dataclasses.replace(setup, group=group, device=device)
     finally:
         group.close()
 
@@ -141,9 +141,9 @@ class _Helpers:
         self.store: Any = dist.FileStore(str(folder / "store"), size)  # type: ignore[attr-defined]
         self.over = threading.Event()
 
-    def start(self, recipe: Recipe, plan: Plan, threads: int) -> None:
+    def start(self, recipe: Recipe, setup: Setup, threads: int) -> None:
         """Return when all are up."""
-        order = sent((recipe, plan), recipe.task)
+        order = sent((recipe, setup), recipe.task)
         for rank in range(1, self.size):
             place = Place(rank, self.size, str(self.folder / "store"), threads)
             with open(self._log(rank), "wb") as log:

@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Plan:
+class Setup:
     """How a population's steps are computed; it changes no result but for rounding."""
 
     device: torch.device = CPU
@@ -54,33 +54,33 @@ class Population:
         task: Task,
         seeds: Sequence[int],
         *,
-        plan: Plan | None = None,
+        setup: Setup | None = None,
         batch_size: int | None = None,
     ) -> None:
         if not seeds or len(set(seeds)) < len(seeds):
             raise ValueError(f"a population needs seeds that differ, got {list(seeds)}")
-        self.genome, self.task, self.plan = genome, task, plan or Plan()
+        self.genome, self.task, self.setup = genome, task, setup or Setup()
         own_size = genome.training.batch_size or task.batch_size
         self.batch_size = own_size if batch_size is None else batch_size
         self.rates = genome.training.learning_rates
         self.seeds = [seed for seed in seeds for _ in self.rates]
         self.learning_rates = list(self.rates) * len(seeds)
-        device = self.plan.device
+        device = self.setup.device
         networks = [build_network(genome, task, seed=seed) for seed in seeds for _ in self.rates]
         named = networks[0].named_parameters()
         decayed = torch.cat([torch.full((part.numel(),), decays(name, part)) for name, part in named])
         self.gates = [name for name, _ in networks[0].named_parameters() if name.endswith("gates.logits")]
-        self.stack = Stack(networks, device, recompute=self.plan.recompute)
+        self.stack = Stack(networks, device, recompute=self.setup.recompute)
         self.optimiser = StackedAdamW(self.stack.flat, decayed.to(device), genome.training)
         self.members = torch.tensor([number for number in range(len(seeds)) for _ in self.rates], device=device)
         self.base_rates = torch.tensor(self.learning_rates, dtype=torch.float32, device=device)
         self.alive: Bool[Tensor, " replicas"] = torch.ones(self.replicas, dtype=torch.bool, device=device)
         self.died: Int[Tensor, " replicas"] = torch.full((self.replicas,), -1, device=device)
         data = TrainingData(task, tuple(seeds), self.batch_size)
-        self.data: TrainingData | DataAhead = DataAhead(data, self.plan.workers) if self.plan.workers else data
-        group = self.plan.group
+        self.data: TrainingData | DataAhead = DataAhead(data, self.setup.workers) if self.setup.workers else data
+        group = self.setup.group
         self.rows = slice(None) if group is None else group.share(self.batch_size)
-        self.captured = CapturedStep(self.advance) if self.plan.capture and device.type == "cuda" else None
+        self.captured = CapturedStep(self.advance) if self.setup.capture and device.type == "cuda" else None
 
     @property
     def replicas(self) -> int:
@@ -88,21 +88,21 @@ class Population:
 
     def batch(self, step: int) -> StackedBatch:
         """What this process trains on at a step."""
-        return stacked(self.data[step], self.members, self.plan.device, self.rows)
+        return stacked(self.data[step], self.members, self.setup.device, self.rows)
 
     def step(self, step: int, factor: float) -> Float[Tensor, " replicas"]:
         """One training step at `factor` times the learning rates; the loss of each replica before it."""
         rates = self.optimiser.rates(step, self.base_rates * factor)
         run = self.captured or self.advance
-        return run(self.batch(step), torch.tensor(step, device=self.plan.device), rates)
+        return run(self.batch(step), torch.tensor(step, device=self.setup.device), rates)
 
     def advance(self, batch: StackedBatch, step: Tensor, rates: Rates) -> Float[Tensor, " replicas"]:
         """The part of a step that needs nothing from outside: all of it can be captured."""
         self.stack.set_step(step)
         gradient, loss = self._fitting(batch)
-        if self.plan.group is not None:
-            gradient, loss = self.plan.group.summed(gradient, loss, self.plan.parts)
-            self.plan = replace(self.plan, parts=self.plan.group.parts)
+        if self.setup.group is not None:
+            gradient, loss = self.setup.group.summed(gradient, loss, self.setup.parts)
+            self.setup = replace(self.setup, parts=self.setup.group.parts)
         gradient, norms = self.optimiser.clipped(gradient)
         sound = torch.isfinite(loss) & torch.isfinite(norms)
         torch.where(self.alive & ~sound, step, self.died, out=self.died)
@@ -117,21 +117,21 @@ class Population:
             try:
                 return self.gradient(batch)
             except RuntimeError as error:
-                if not ran_out(error) or self.plan.parts >= most:
+                if not ran_out(error) or self.setup.parts >= most:
                     raise
-                self.plan = replace(self.plan, parts=min(2 * self.plan.parts, most))
+                self.setup = replace(self.setup, parts=min(2 * self.setup.parts, most))
 
     def gradient(self, batch: StackedBatch) -> tuple[Tensor, Tensor]:
         """Gradient [R, P] and loss [R], added up over the parts of the batch."""
-        size = math.ceil(batch.inputs.shape[1] / self.plan.parts)
-        gradient, loss = None, torch.zeros(self.replicas, device=self.plan.device)
+        size = math.ceil(batch.inputs.shape[1] / self.setup.parts)
+        gradient, loss = None, torch.zeros(self.replicas, device=self.setup.device)
         for start in range(0, batch.inputs.shape[1], size):
             part = batch.part(start, start + size)
-            with torch.autocast(self.plan.device.type, torch.bfloat16, enabled=self.plan.bfloat16):
+            with torch.autocast(self.setup.device.type, torch.bfloat16, enabled=self.setup.bfloat16):
                 outputs = self.stack(part.inputs, part.domain, part.placed)
             own = losses(outputs, part.targets, part.mask, batch.total, kind=self.task.loss)
             # Once for all parts and all processes.
-            first = start == 0 and (self.plan.group is None or self.plan.group.leads)
+            first = start == 0 and (self.setup.group is None or self.setup.group.leads)
             penalised = own + self._rank_penalty() if self.gates and first else own
             (found,) = torch.autograd.grad(penalised.sum(), self.stack.flat)
             gradient = found if gradient is None else gradient.add_(found)
@@ -175,11 +175,11 @@ class Population:
 
     def outputs(self, batch: Batch) -> Float[Tensor, "replicas ..."]:
         """What every replica makes of one and the same batch."""
-        device = self.plan.device
+        device = self.setup.device
         placed = {} if batch.domain is None else batch.domain.per_sample()
         inputs = batch.inputs.to(device)
         places = {name: part.to(device) for name, part in placed.items()}
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.plan.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.setup.bfloat16):
             return self.stack(inputs, batch.domain, places, shared=True).float().cpu()
 
 

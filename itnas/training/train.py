@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from itnas.training.device import plan_for
+from itnas.training.device import setup_for
 from itnas.training.folder import best_replica
 from itnas.training.interval import Interval
 from itnas.training.keeper import Keeper
-from itnas.training.population import Plan
+from itnas.training.population import Setup
 from itnas.training.result import Result
 from itnas.training.trainer import Recipe, Report, Training
 
@@ -57,7 +57,7 @@ class Trained:
 def train_recipe(
     recipe: Recipe,
     *,
-    plan: Plan | None = None,
+    setup: Setup | None = None,
     folder: Keeper | None = None,
     test: bool = False,
     on_report: Callable[[Report], None] = lambda _: None,
@@ -67,7 +67,7 @@ def train_recipe(
 
     Raises `InterruptedTrainingError` when `stop` says so; the folder can then be resumed.
     """
-    training = Training(recipe, plan or plan_for())
+    training = Training(recipe, setup or setup_for())
     if folder is not None:
         folder.resume(training)
     started, due = training.step, time.monotonic()
@@ -92,8 +92,8 @@ def train_recipe(
     return Trained(training, result)
 
 
-def follow(recipe: Recipe, plan: Plan, stop: Callable[[], bool] = lambda: False) -> None:
-    """Train beside the process that leads the plan's group, until it is done or somebody wants to stop. What came of
+def follow(recipe: Recipe, setup: Setup, stop: Callable[[], bool] = lambda: False) -> None:
+    """Train beside the process that leads the setup's group, until it is done or somebody wants to stop. What came of
     it, that one knows."""
-    for _ in Training(recipe, plan).reports(stop):
+    for _ in Training(recipe, setup).reports(stop):
         pass

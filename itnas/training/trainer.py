@@ -19,7 +19,7 @@ from itnas.shown import moment
 from itnas.tasks import Task
 from itnas.training.curves import Curves
 from itnas.training.memory import free_memory, parts_needed
-from itnas.training.population import Plan, Population
+from itnas.training.population import Population, Setup
 from itnas.training.result import Replica, Result, best_rate, rate_interval
 from itnas.training.schedule import Budget, Clock, rate_factor
 from itnas.version import __version__
@@ -103,7 +103,9 @@ def recipe(
 def probe(recipe: Recipe, *, test: bool = False) -> None:
     """Refuse, by ValueError, what cannot be trained: one small step of one seed, before anything is kept. `test`: also
     what could not be tested in the end, as a test split whose files are damaged."""
-    population = Population(recipe.genome, recipe.task, recipe.seeds[:1], batch_size=2, plan=_fitted(Plan(), recipe, 1))
+    population = Population(
+        recipe.genome, recipe.task, recipe.seeds[:1], batch_size=2, setup=_fitted(Setup(), recipe, 1)
+    )
     population.gradient(population.batch(0))
     recipe.task.batch("validation", size=2)
     if test:
@@ -127,16 +129,18 @@ class Report:
 class Training:
     """A population on its way through its budget. Iterate over `reports()` to train."""
 
-    def __init__(self, recipe: Recipe, plan: Plan | None = None) -> None:
+    def __init__(self, recipe: Recipe, setup: Setup | None = None) -> None:
         self.recipe = recipe
-        plan = dataclasses.replace(plan or Plan(), bfloat16=recipe.precision == "bfloat16")
-        self.population = Population(recipe.genome, recipe.task, recipe.seeds, batch_size=recipe.batch_size, plan=plan)
-        self.population.plan = _fitted(plan, recipe, self.population.replicas)
+        setup = dataclasses.replace(setup or Setup(), bfloat16=recipe.precision == "bfloat16")
+        self.population = Population(
+            recipe.genome, recipe.task, recipe.seeds, batch_size=recipe.batch_size, setup=setup
+        )
+        self.population.setup = _fitted(setup, recipe, self.population.replicas)
         self.clock = Clock(recipe.budget, recipe.batch_size)
         self.curves = Curves(self.population.replicas)
         self.step = 0
         self.rung = 0
-        self.group = plan.group
+        self.group = setup.group
 
     @property
     def done(self) -> bool:
@@ -234,7 +238,7 @@ class Training:
             "seconds": self.clock.elapsed(),
             "curves": self.curves.to_dict(),
             # Sums over parts round differently: a resumed training keeps its parts, whatever memory there is now.
-            "parts": population.plan.parts,
+            "parts": population.setup.parts,
         }
         return tensors, data
 
@@ -250,7 +254,7 @@ class Training:
             population.optimiser.square.copy_(tensors["square"])
             population.alive.copy_(tensors["alive"])
             population.died.copy_(tensors["died"])
-        population.plan = dataclasses.replace(population.plan, parts=data["parts"])
+        population.setup = dataclasses.replace(population.setup, parts=data["parts"])
         self.step, self.rung = data["step"], data["rung"]
         population.stack.set_step(max(self.step - 1, 0))
         self.curves = Curves.from_dict(data["curves"], tensors["losses"])
@@ -278,37 +282,37 @@ class Training:
             samples=self.step * self.recipe.batch_size,
             seconds=self.clock.elapsed(),
             parameters=population.stack.flat.shape[1],
-            provenance=provenance(population.plan),
+            provenance=provenance(population.setup),
         )
 
 
-def _fitted(plan: Plan, recipe: Recipe, replicas: int) -> Plan:
-    """The plan with its batches cut so that activations fit into memory."""
-    processes = 1 if plan.group is None else plan.group.size
+def _fitted(setup: Setup, recipe: Recipe, replicas: int) -> Setup:
+    """The setup with its batches cut so that activations fit into memory."""
+    processes = 1 if setup.group is None else setup.group.size
     share = -(-recipe.batch_size // processes)
     genome, length = recipe.genome, recipe.task.length
     kept = genome.cost(length, recipe.task, batch_size=share).activation_bytes
-    if plan.recompute:
+    if setup.recompute:
         # One block's at a time, and what goes into each.
         kept = min(kept, kept / genome.depth + 4.0 * genome.depth * share * length * genome.width)
-    free = free_memory(plan.device)
-    if free is not None and plan.device.type == "cpu":
+    free = free_memory(setup.device)
+    if free is not None and setup.device.type == "cpu":
         free /= processes
     parts = parts_needed(kept * replicas, free, share)
-    return dataclasses.replace(plan, parts=max(plan.parts, parts))
+    return dataclasses.replace(setup, parts=max(setup.parts, parts))
 
 
-def provenance(plan: Plan) -> dict[str, Any]:
+def provenance(setup: Setup) -> dict[str, Any]:
     """What else a result depends on."""
-    cuda = plan.device.type == "cuda"
+    cuda = setup.device.type == "cuda"
     return {
         "itnas": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "device": torch.cuda.get_device_name(plan.device) if cuda else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(setup.device) if cuda else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
-        "precision": "bfloat16" if plan.bfloat16 else "float32",
-        "parts": plan.parts,
-        "devices": 1 if plan.group is None else plan.group.size,
+        "precision": "bfloat16" if setup.bfloat16 else "float32",
+        "parts": setup.parts,
+        "devices": 1 if setup.group is None else setup.group.size,
         "finished": moment(time.time()),
     }

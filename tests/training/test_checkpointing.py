@@ -6,7 +6,7 @@ import torch
 from itnas import genes
 from itnas.genome import Genome
 from itnas.tasks import find
-from itnas.training import Plan, Population
+from itnas.training import Population, Setup
 from tests.training.test_population import CASES as MIXERS
 from tests.training.test_population import trained
 
@@ -22,10 +22,10 @@ CASES = {name: (task, {"layers": (layer,)}) for name, (task, layer) in MIXERS.it
 }
 
 
-def population(case: str, **plan: object) -> Population:
+def population(case: str, **setup: object) -> Population:
     label, settings = CASES[case]
     genome = Genome(width=12, depth=DEPTH, **settings)
-    return Population(genome, find(label), (1, 2), batch_size=4, plan=Plan(**plan))
+    return Population(genome, find(label), (1, 2), batch_size=4, setup=Setup(**setup))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -45,7 +45,7 @@ def test_nor_do_they_with_other_means(options: dict[str, object]) -> None:
 def test_nor_does_a_lone_replica_notice() -> None:
     genome = Genome(width=12, depth=DEPTH, training=genes.Training(learning_rates=(3e-3,)))
     kept, again = (
-        trained(Population(genome, find("parity/length=9"), (1,), batch_size=4, plan=Plan(recompute=flag)), 3)
+        trained(Population(genome, find("parity/length=9"), (1,), batch_size=4, setup=Setup(recompute=flag)), 3)
         for flag in (False, True)
     )
     assert torch.equal(kept.stack.flat, again.stack.flat)
@@ -61,7 +61,7 @@ def test_less_is_kept_for_the_backward_pass(layer: genes.Mixer) -> None:
     def kept(*, recompute: bool) -> int:
         genome = Genome(width=12, depth=depth, layers=(layer,), training=genes.Training(learning_rates=(3e-3,)))
         task = find(f"recall/pairs=4,length={length}")
-        members = Population(genome, task, (1, 2), batch_size=size, plan=Plan(recompute=recompute))
+        members = Population(genome, task, (1, 2), batch_size=size, setup=Setup(recompute=recompute))
         batch = members.batch(0)
         found: dict[int, int] = {members.stack.flat.untyped_storage().data_ptr(): 0}
 
@@ -89,5 +89,5 @@ def test_memory_that_is_not_needed_cuts_no_batch(monkeypatch: pytest.MonkeyPatch
     made = recipe(genome, find("recall/pairs=4,length=24"), replicas=2, budget=Budget(3), batch_size=16)
     needed = genome.cost(24, made.task, batch_size=16).activation_bytes * 4
     monkeypatch.setattr(trainer, "free_memory", lambda _: needed)
-    assert Training(made, Plan()).population.plan.parts == 2
-    assert Training(made, Plan(recompute=True)).population.plan.parts == 1
+    assert Training(made, Setup()).population.setup.parts == 2
+    assert Training(made, Setup(recompute=True)).population.setup.parts == 1

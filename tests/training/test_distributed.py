@@ -19,15 +19,15 @@ from itnas.tasks import Batch, Task, find
 from itnas.training import (
     Budget,
     DeviceLostError,
-    Plan,
     Population,
     Recipe,
+    Setup,
     TrainingFolder,
     check_devices,
     device_group,
     launched,
-    plan_for,
     recipe,
+    setup_for,
     train_recipe,
 )
 from itnas.training.group import Group
@@ -53,13 +53,13 @@ def made(case: str = "sequence", steps: float = 6, unit: str = "steps") -> Recip
     return recipe(genome, find(label), replicas=2, budget=Budget(steps, unit), **options)
 
 
-def alone(what: Recipe, **plan: object) -> Population:
-    return train_recipe(what, plan=Plan(**plan)).training.population
+def alone(what: Recipe, **setup: object) -> Population:
+    return train_recipe(what, setup=Setup(**setup)).training.population
 
 
-def together(what: Recipe, devices: int, **plan: object) -> Population:
-    with device_group(what, Plan(**plan), devices) as own:
-        return train_recipe(what, plan=own).training.population
+def together(what: Recipe, devices: int, **setup: object) -> Population:
+    with device_group(what, Setup(**setup), devices) as own:
+        return train_recipe(what, setup=own).training.population
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -83,8 +83,8 @@ def test_three_processes_with_a_clock_end_together() -> None:
     """What time it is differs from process to process; the leading one's is what counts."""
     what = made(steps=1.0, unit="seconds")
     hook = sys.excepthook
-    with device_group(what, Plan(parts=2), 3) as own:
-        result = train_recipe(what, plan=own).result
+    with device_group(what, Setup(parts=2), 3) as own:
+        result = train_recipe(what, setup=own).result
     assert result.provenance["devices"] == 3
     assert result.steps >= 1
     assert sys.excepthook is hook
@@ -94,14 +94,14 @@ def test_all_stop_at_the_same_step_and_go_on_exactly(tmp_path: Path) -> None:
     what = made(steps=10)
     asked = iter(range(100))
     with TrainingFolder(tmp_path) as folder:
-        with device_group(what, Plan(), 2) as own, pytest.raises(InterruptedTrainingError):
-            train_recipe(what, plan=own, folder=folder, stop=lambda: next(asked) >= 4)
+        with device_group(what, Setup(), 2) as own, pytest.raises(InterruptedTrainingError):
+            train_recipe(what, setup=own, folder=folder, stop=lambda: next(asked) >= 4)
         state = folder.state()
         assert state is not None
         assert state[1]["step"] == 5  # after the one at which all learnt of it
-        with device_group(what, Plan(), 2) as own:
-            again = train_recipe(what, plan=own, folder=folder).training
-    halves = train_recipe(what, plan=Plan(parts=2)).training
+        with device_group(what, Setup(), 2) as own:
+            again = train_recipe(what, setup=own, folder=folder).training
+    halves = train_recipe(what, setup=Setup(parts=2)).training
     assert torch.equal(again.population.stack.flat, halves.population.stack.flat)
     for one, other in zip(again.curves.rows, halves.curves.rows, strict=True):
         assert (one["step"], one["losses"], one["scores"]) == (other["step"], other["losses"], other["scores"])
@@ -116,8 +116,8 @@ def _helpers() -> list[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_process_that_is_killed_ends_all_with_a_sentence() -> None:
     what = made(steps=10_000)
-    with device_group(what, Plan(), 2) as own, pytest.raises(DeviceLostError) as ended:
-        train_recipe(what, plan=own, on_report=lambda _: [os.kill(each, signal.SIGKILL) for each in _helpers()])
+    with device_group(what, Setup(), 2) as own, pytest.raises(DeviceLostError) as ended:
+        train_recipe(what, setup=own, on_report=lambda _: [os.kill(each, signal.SIGKILL) for each in _helpers()])
     assert str(ended.value) == "the process of device 2 of 2 was killed (SIGKILL)"
     assert ended.value.fell
     assert not dist.is_initialized()
@@ -146,8 +146,8 @@ class Picky(Task):
 def test_a_process_that_fails_says_why() -> None:
     task = Picky(process=os.getpid(), length=8, batch_size=4)
     what = recipe(Genome(width=8, layers=(genes.Gru(),)), task, replicas=1, budget=Budget(3))
-    with device_group(what, Plan(), 2) as own, pytest.raises(DeviceLostError) as ended:
-        train_recipe(what, plan=own)
+    with device_group(what, Setup(), 2) as own, pytest.raises(DeviceLostError) as ended:
+        train_recipe(what, setup=own)
     assert str(ended.value) == "the process of device 2 of 2 failed: ValueError: no more samples"
     assert not ended.value.fell
 
@@ -180,20 +180,20 @@ def test_every_sample_is_one_processs(samples: int, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan", "devices", "message"),
+    ("setup", "devices", "message"),
     [
-        (Plan(), 0, "devices must be at least 1, got 0"),
-        (Plan(), 8, "a batch of 7 samples cannot be shared out among 8 devices: take fewer devices or larger batches"),
-        (Plan(parts=4), 2, "accumulate=4 cuts a device's 3 samples of a batch of 7 into more parts than there are"),
-        (Plan(parts=8), 1, "accumulate=8 cuts a device's 7 samples"),
-        (Plan(capture=True), 2, "capture=True records a step of one device"),
-        (Plan(device=torch.device("cuda", 1)), 2, "device 'cuda:1' is one device, got devices=2: say cuda"),
-        (Plan(device=torch.device("cuda")), 7, "7 CUDA devices asked for on this machine, but torch sees"),
+        (Setup(), 0, "devices must be at least 1, got 0"),
+        (Setup(), 8, "a batch of 7 samples cannot be shared out among 8 devices: take fewer devices or larger batches"),
+        (Setup(parts=4), 2, "accumulate=4 cuts a device's 3 samples of a batch of 7 into more parts than there are"),
+        (Setup(parts=8), 1, "accumulate=8 cuts a device's 7 samples"),
+        (Setup(capture=True), 2, "capture=True records a step of one device"),
+        (Setup(device=torch.device("cuda", 1)), 2, "device 'cuda:1' is one device, got devices=2: say cuda"),
+        (Setup(device=torch.device("cuda")), 7, "7 CUDA devices asked for on this machine, but torch sees"),
     ],
 )
-def test_what_cannot_be_shared_out_is_refused(plan: Plan, devices: int, message: str) -> None:
+def test_what_cannot_be_shared_out_is_refused(setup: Setup, devices: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        check_devices(made(), plan, devices)
+        check_devices(made(), setup, devices)
 
 
 def test_what_torchrun_sets_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,4 +225,4 @@ def test_what_torchrun_sets_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_bad_plans(options: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        plan_for("cpu", **options)
+        setup_for("cpu", **options)

@@ -6,7 +6,7 @@ import torch
 from itnas import genes
 from itnas.genome import Genome
 from itnas.tasks import find
-from itnas.training import Plan, Population
+from itnas.training import Population, Setup
 
 pytestmark = [
     pytest.mark.gpu,
@@ -24,9 +24,9 @@ LAYERS = {
 }
 
 
-def losses(layer: object, steps: int, **plan: object) -> torch.Tensor:
+def losses(layer: object, steps: int, **setup: object) -> torch.Tensor:
     genome = Genome(layers=(layer,), training=genes.Training(learning_rates=(3e-3,)))
-    population = Population(genome, find("recall/pairs=4,length=32"), (1, 2), batch_size=8, plan=Plan(**plan))
+    population = Population(genome, find("recall/pairs=4,length=32"), (1, 2), batch_size=8, setup=Setup(**setup))
     return torch.stack([population.step(step, 0.5).cpu() for step in range(steps)])
 
 

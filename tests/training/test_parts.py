@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itnas.training import Budget, plan_for
+from itnas.training import Budget, setup_for
 from itnas.training.checkpoint import as_safetensors
 from itnas.training.curves import Curves
 from itnas.training.folder import TrainingFolder
@@ -124,7 +124,7 @@ def test_parts() -> None:
 )
 def test_bad_devices(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        plan_for(**options)
+        setup_for(**options)
 
 
 def test_curves_are_means_between_records_and_survive_a_break() -> None:

@@ -10,7 +10,7 @@ from itnas import genes
 from itnas.genome import Genome
 from itnas.models import build_network
 from itnas.tasks import Task, find
-from itnas.training import Plan, Population
+from itnas.training import Population, Setup
 from itnas.training.population import decays
 
 FAST = {"hidden": 4}
@@ -39,11 +39,11 @@ CASES = {
 
 
 def population(
-    case: str, seeds: tuple[int, ...], rates: tuple[float, ...] = (3e-3, 1e-2), **plan: object
+    case: str, seeds: tuple[int, ...], rates: tuple[float, ...] = (3e-3, 1e-2), **setup: object
 ) -> Population:
     task, layer = CASES[case]
     genome = Genome(width=12, layers=(layer,), training=genes.Training(learning_rates=rates))
-    return Population(genome, find(task), seeds, batch_size=8, plan=Plan(**plan))
+    return Population(genome, find(task), seeds, batch_size=8, setup=Setup(**setup))
 
 
 def trained(members: Population, steps: int = 4) -> Population:
@@ -201,7 +201,7 @@ def test_bfloat16_learns_too() -> None:
     """Autocast on the CPU: the same code path as on a GPU."""
     task: Task = find("local-pattern/length=16")
     training = genes.Training(learning_rates=(1e-2,))
-    stack = Population(Genome(width=16, training=training), task, (1,), batch_size=16, plan=Plan(bfloat16=True))
+    stack = Population(Genome(width=16, training=training), task, (1,), batch_size=16, setup=Setup(bfloat16=True))
     losses = torch.cat([stack.step(step, 1.0) for step in range(150)])
     assert losses[-30:].mean() < 0.95 * losses[:5].mean()
     assert stack.alive.all()

@@ -78,8 +78,8 @@ def test_a_batch_is_cut_when_memory_runs_out(monkeypatch: pytest.MonkeyPatch) ->
     gradient, asked = Population.gradient, []
 
     def small(self: Population, batch: object) -> tuple[torch.Tensor, torch.Tensor]:
-        asked.append(self.plan.parts)
-        if self.plan.parts < 4:
+        asked.append(self.setup.parts)
+        if self.setup.parts < 4:
             raise torch.OutOfMemoryError("out of memory")
         return gradient(self, batch)
 
@@ -106,7 +106,7 @@ def test_little_memory_cuts_batches_from_the_start(monkeypatch: pytest.MonkeyPat
 
     cost = Genome(width=8, layers=(genes.Gru(),)).cost(8, TASK, batch_size=4)
     monkeypatch.setattr(trainer, "free_memory", lambda _: 2 * 4 * cost.activation_bytes / 1.9)
-    assert made(Budget(3)).population.plan.parts == 2
+    assert made(Budget(3)).population.setup.parts == 2
 
 
 def test_a_state_of_another_training_is_refused() -> None:

@@ -16,7 +16,7 @@ import itnas
 from itnas import genes
 from itnas.genome import Genome
 from itnas.tasks import Batch, Task, find
-from itnas.training import Budget, Plan, Population, recipe, train_recipe
+from itnas.training import Budget, Population, Setup, recipe, train_recipe
 from itnas.training.ahead import DataAhead, DataWorkerError
 from itnas.training.data import TrainingData
 
@@ -76,7 +76,7 @@ def test_workers_change_no_result() -> None:
     """On a task whose batches hold domains."""
     genome = Genome(width=8, layers=(genes.Integral(kernel=genes.MlpKernel(features=("content", "product"))),))
     made = recipe(genome, find("ring-transfer/length=11,batch_size=4"), replicas=2, budget=Budget(6))
-    found: list[Population] = [train_recipe(made, plan=Plan(workers=n)).training.population for n in (0, 1)]
+    found: list[Population] = [train_recipe(made, setup=Setup(workers=n)).training.population for n in (0, 1)]
     assert torch.equal(found[0].stack.flat, found[1].stack.flat)
 
 
@@ -92,7 +92,7 @@ def test_what_goes_wrong_in_a_worker_comes_out_as_one_error(end: str, kind: type
     task = Failing(end=end, length=8, batch_size=4)
     made = recipe(Genome(width=8, layers=(genes.Gru(),)), task, replicas=1, budget=Budget(6))
     with pytest.raises(kind) as raised:
-        train_recipe(made, plan=Plan(workers=1))
+        train_recipe(made, setup=Setup(workers=1))
     assert type(raised.value) is kind
     assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)

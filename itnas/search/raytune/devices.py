@@ -23,7 +23,7 @@ from itnas.search.raytune.session import Session, ray_session
 from itnas.training.data import sent
 from itnas.training.folder import TrainingFolder
 from itnas.training.group import DeviceLostError
-from itnas.training.population import Plan
+from itnas.training.population import Setup
 from itnas.training.train import InterruptedTrainingError
 from itnas.training.trainer import Recipe, Report
 
@@ -33,7 +33,7 @@ LOOK_SECONDS = 0.1  # between two looks at what has come
 
 def train_on_ray(
     recipe: Recipe,
-    plan: Plan,
+    setup: Setup,
     folder: TrainingFolder,
     *,
     device: str,
@@ -43,7 +43,7 @@ def train_on_ray(
     on_report: Callable[[Report], None],
     stop: Callable[[], bool],
 ) -> None:
-    """As `train_recipe` does. `plan` says how, but for the devices: they are those of the cluster at `address`, or of
+    """As `train_recipe` does. `setup` says how, but for the devices: they are those of the cluster at `address`, or of
     a Ray that is started here."""
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"--device {device} on a Ray cluster: say auto, cpu or cuda; Ray chooses which ones")
@@ -54,7 +54,7 @@ def train_on_ray(
             order = _order(recipe)
             where = _sure(ranks[0].meeting_place.remote())
             runs = [
-                rank.train.remote(order, plan, number, devices, where, state if number == 0 else None, test)
+                rank.train.remote(order, setup, number, devices, where, state if number == 0 else None, test)
                 for number, rank in enumerate(ranks)
             ]
             finished = _attend(recipe, ranks, runs, folder, on_report, stop)

@@ -18,7 +18,7 @@ from itnas.training.keeper import Keeper, State
 
 if TYPE_CHECKING:
     from itnas.genome import Genome
-    from itnas.training.population import Plan
+    from itnas.training.population import Setup
     from itnas.training.trainer import Recipe
 
 # What a message holds.
@@ -91,7 +91,7 @@ class Rank:
         self.stop.set()
 
     def train(
-        self, order: Order, plan: Plan, rank: int, size: int, where: tuple[str, int], state: State | None, test: bool
+        self, order: Order, setup: Setup, rank: int, size: int, where: tuple[str, int], state: State | None, test: bool
     ) -> None:
         """Train with the others; the first one leads."""
         recipe = order.recipe()
@@ -117,7 +117,7 @@ class Rank:
             master_listen_fd=held,
         )
         group = Group(rank, size, store, device)
-        own = dataclasses.replace(plan, device=device, group=group)
+        own = dataclasses.replace(setup, device=device, group=group)
         try:
             if not group.leads:
                 follow(recipe, own)
@@ -126,7 +126,7 @@ class Rank:
             with suppress(InterruptedTrainingError):
                 train_recipe(
                     recipe,
-                    plan=own,
+                    setup=own,
                     folder=keeper,
                     test=test,
                     on_report=lambda report: self._say(REPORT, report),
