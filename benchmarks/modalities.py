@@ -19,13 +19,13 @@ from itnas.genome import Genome, Symmetry
 from itnas.models import Network, build_network, specialist
 from itnas.operator.domain import Set
 from itnas.run import Run
-from itnas.search.entry import run_again, run_search
 from itnas.tasks import Batch, find
 from itnas.tasks.base import take
 from itnas.tasks.blind import blind
 from itnas.training import Budget, Trained, recipe, train_recipe
 
 from .sections import Section, command, run_sections
+from .sweeps import QUICK, between, finished, found_anywhere, found_in_blocks, searched_beside_specialists
 
 RESULTS = Path(__file__).parent / "results" / "modalities.json"
 SWEEP = Path(__file__).parent / "runs" / "modalities"
@@ -94,7 +94,7 @@ def geometry(quick: bool) -> list[dict[str, Any]]:
                     "genome": name,
                     "as in training": result.score.mean,
                     "moved": result.test_score.mean,
-                    "95 %": _between(result.test_score.low, result.test_score.high),
+                    "95 %": between(result.test_score.low, result.test_score.high),
                     "chance": result.chance,
                     "parameters": result.parameters,
                 }
@@ -161,19 +161,11 @@ def _score(replicas: list[Network], task: Any, batch: Batch) -> float:
 def run_sweep(quick: bool) -> Run:
     """The sweep of the space `modalities`, finished."""
     if quick:
-        return run_search("modalities", ["textured-shapes"], run=SWEEP.with_name("modalities-quick"), trials=3,
-                          replicas=1, steps=20, confirm=0, specialists=SPECIALISTS[:1], engine="inline")  # fmt: skip
-    run = run_again(SWEEP) if (SWEEP / "run.db").is_file() else _first()
-    if run.reader.sweep()["state"] != "ended":
-        raise SystemExit("the sweep was interrupted: the same command goes on with it")
-    return run
-
-
-def _first() -> Run:
-    return run_search(
+        return finished(None, "modalities", ["textured-shapes"], steps=20, **QUICK)
+    return finished(
+        SWEEP,
         "modalities",
-        list(TASKS),
-        run=SWEEP,
+        TASKS,
         trials=10,
         replicas=1,
         specialists=SPECIALISTS,
@@ -185,46 +177,15 @@ def _first() -> Run:
 
 
 def emerged(quick: bool) -> list[dict[str, Any]]:
-    """What the layers of the confirmed networks became, whichever layer it is."""
-    rows = run_sweep(quick).finding_rows()
-    return [_share(row) for row in rows if row["family"] is not None and row["layer"] is None]
+    return found_anywhere(run_sweep(quick))
 
 
 def emerged_in_blocks(quick: bool) -> list[dict[str, Any]]:
-    """The same within each modality and across."""
-    rows = [row for row in run_sweep(quick).block_finding_rows() if row["layer"] is None]
-    return [_share(row) for row in rows]
-
-
-def _share(row: dict[str, Any]) -> dict[str, Any]:
-    found = {"task": row["task"]} | ({"block": row["block"]} if "block" in row else {})
-    return found | {
-        "family": row["family"],
-        "networks": f"{row['count']} of {row['networks']}",
-        "95 %": _between(row["low"], row["high"]),
-        "emerged": row["emerged"],
-        "untrained": row["null"],
-        "p": None if row["p"] is None else f"{row['p']:.2g}",
-    }
+    return found_in_blocks(run_sweep(quick))
 
 
 def beside_specialists(quick: bool) -> list[dict[str, Any]]:
-    """The best searched genome and the best specialist of each task, on fresh seeds, by the test split."""
-    run = run_sweep(quick)
-    rows = []
-    for row in {row["task"]: row for row in run.finding_rows()}.values():
-        best, special = row["best_trial"], row["specialist"]
-        rows.append(
-            {
-                "task": row["task"],
-                "searched": row["test_score"] if row["test_score"] is not None else row["score"],
-                "95 %": _between(row["test_low"], row["test_high"]),
-                "parameters": None if best is None else run.reader.trial(best)["parameters"],
-                "specialist": special,
-                "its score": row["specialist_test_score"] or row["specialist_score"],
-            }
-        )
-    return rows
+    return searched_beside_specialists(run_sweep(quick))
 
 
 def sizes(quick: bool) -> list[dict[str, Any]]:
@@ -239,10 +200,6 @@ def sizes(quick: bool) -> list[dict[str, Any]]:
                 row[task] = "-"
         rows.append(row)
     return rows
-
-
-def _between(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:.2f}-{high:.2f}"
 
 
 SECTIONS: dict[str, Section] = {

@@ -31,7 +31,7 @@ from itnas.models.cost import network as network_cost
 from itnas.models.cost.scene import PLAN_COSTS
 from itnas.models.cost.subquadratic import sorted_flops
 from itnas.models.interface import Modality
-from itnas.models.specialists import LAYERS, specialist
+from itnas.models.specialists import SPECIALISTS, specialist
 from itnas.operator import IntegralTransform
 from itnas.operator.domain import Domain, Sequence
 from itnas.operator.plans import PLANS
@@ -249,7 +249,7 @@ def plans() -> Iterator[Case]:
 
 
 def mixers() -> Iterator[Case]:
-    lines = product((name for name in LAYERS if name != "point-network"), ("recall", "digits/view=sequence"))
+    lines = product((name for name in SPECIALISTS if name != "point-network"), ("recall", "digits/view=sequence"))
     for (name, task), length in product([*lines, ("point-network", "digits")], (16, 64)):
         yield Case(name, specialist(name, width=16), task, length)
     for name, channels in product(("attention", "gru", "lstm"), ("mlp", "none")):

@@ -9,7 +9,7 @@ from itnas.entry import genome_of
 from itnas.genome import Genome
 from itnas.models import DEFAULT_SPECIALISTS, specialist
 from itnas.models.readout import Decoded, Pooled, waves
-from itnas.models.specialists import LAYERS
+from itnas.models.specialists import SPECIALISTS
 from itnas.operator import Sequence
 from itnas.tasks import TASKS, find
 
@@ -19,7 +19,7 @@ SUITE = [name + ("/small" if name.startswith("mad-") else "") for name in TASKS 
 # Walks need an order, convolutions a grid, position features positions.
 WALKING = {"convnet", "gru", "lstm", "selective-ssm", "gated-conv-attention", "selective-ssm/operator"}
 REFUSED = {
-    "ring-transfer": set(LAYERS) - {"transformer"},
+    "ring-transfer": set(SPECIALISTS) - {"transformer"},
     "shape-clouds": WALKING,
     "digits": {"selective-ssm/operator"},
     "textured-shapes": {"selective-ssm/operator"},
@@ -33,7 +33,7 @@ def outputs(genome: Genome, task: str, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("task", SUITE)
-@pytest.mark.parametrize("name", list(LAYERS))
+@pytest.mark.parametrize("name", list(SPECIALISTS))
 def test_specialists_run_wherever_their_layers_mean_something(name: str, task: str) -> None:
     chosen = find(task)
     # A point network divides by how much it sees, which on a line has no end.
@@ -53,22 +53,22 @@ def test_specialists_run_wherever_their_layers_mean_something(name: str, task: s
     assert torch.isfinite(found).all()
 
 
-@pytest.mark.parametrize("name", list(LAYERS))
+@pytest.mark.parametrize("name", list(SPECIALISTS))
 def test_specialists_have_names_width_and_depth(name: str) -> None:
     genome = specialist(name, width=16, depth=4)
     assert (genome.width, genome.depth, len(genome.blocks)) == (16, 4, 4)
     assert genome_of(name) == specialist(name)
-    layers = LAYERS[name]
+    layers = SPECIALISTS[name]
     assert genome.blocks == layers * (4 // len(layers))
 
 
 def test_specialists_share_one_recipe() -> None:
     assert len({specialist(name).training for name in DEFAULT_SPECIALISTS}) == 1
     assert len({specialist(name).channel_mixing for name in DEFAULT_SPECIALISTS}) == 1
-    assert len({specialist(name).hash for name in LAYERS}) == len(LAYERS)
+    assert len({specialist(name).hash for name in SPECIALISTS}) == len(SPECIALISTS)
 
 
-@pytest.mark.parametrize("name", sorted({*LAYERS} - {"point-network"}))  # which is refused on lines
+@pytest.mark.parametrize("name", sorted({*SPECIALISTS} - {"point-network"}))  # which is refused on lines
 def test_causal_networks_do_not_look_ahead(name: str) -> None:
     task = find("recall/pairs=2,length=17")
     network = itnas.build(specialist(name), task)

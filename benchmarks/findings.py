@@ -1,0 +1,107 @@
+"""What emerges on which task: `python -m benchmarks.findings`.
+
+A sweep of hours, which is kept in `benchmarks/runs/findings` and goes on where it was interrupted; `figures` draws what
+docs/findings.md shows of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from itnas.figures.write import write_figure
+from itnas.models import DEFAULT_SPECIALISTS
+from itnas.run import Run
+
+from .sections import Section, command, run_sections
+from .sweeps import QUICK, finished, found_anywhere, searched_beside_specialists
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "findings.json"
+SWEEP = HERE / "runs" / "findings"
+PICTURES = HERE.parent / "docs" / "pictures"
+TASKS = (
+    "recall",
+    "induction",
+    "local-pattern",
+    "delay",
+    "exponential-average",
+    "flip-flop",
+    "parity",
+    "permutation-composition",
+    "selective-copying",
+    "digits",
+    "bytes",
+)
+
+
+def run_sweep(quick: bool) -> Run:
+    """The sweep of the space `emergence`, finished."""
+    if quick:
+        return finished(None, "emergence", ["delay"], steps=20, length=16, **QUICK)
+    return finished(
+        SWEEP,
+        "emergence",
+        TASKS,
+        trials=20,
+        replicas=2,
+        specialists=DEFAULT_SPECIALISTS,
+        confirm=3,
+        confirm_replicas=5,
+        keep=1,
+    )
+
+
+def what_emerged(quick: bool) -> list[dict[str, Any]]:
+    return found_anywhere(run_sweep(quick))
+
+
+def searched_and_specialists(quick: bool) -> list[dict[str, Any]]:
+    return searched_beside_specialists(run_sweep(quick))
+
+
+def searched_and_chance(quick: bool) -> list[dict[str, Any]]:
+    """The best of the sampler's proposals beside the best of as many that were drawn at random, and what failed."""
+    run = run_sweep(quick)
+    trials = run.trials()
+    rows = []
+    for row in {row["task"]: row for row in run.finding_rows()}.values():
+        own = trials[trials["task"] == row["task"]]["state"].value_counts()
+        rows.append(
+            {
+                "task": row["task"],
+                "of each": row["equal_trials"],
+                "best sampled": row["sampler_score"],
+                "best at random": row["random_score"],
+                **{state: int(own.get(state, 0)) for state in ("complete", "pruned", "failed", "infeasible")},
+            }
+        )
+    return rows
+
+
+def figures(quick: bool) -> list[dict[str, Any]]:
+    """The pictures of docs/findings.md."""
+    run = run_sweep(quick)
+    drawn = {"emergence": run.plot.emergence(), "triangle": run.plot.triangle()}
+    if quick:
+        return [{"figure": name} for name in drawn]
+    for name, figure in drawn.items():
+        write_figure(figure, PICTURES / f"findings-{name}.png")
+    return [{"figure": f"docs/pictures/findings-{name}.png"} for name in drawn]
+
+
+SECTIONS: dict[str, Section] = {
+    "what_emerged": what_emerged,
+    "searched_and_specialists": searched_and_specialists,
+    "searched_and_chance": searched_and_chance,
+    "figures": figures,
+}
+
+
+def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:
+    """Run the sections and return {section: rows}."""
+    return run_sections(SECTIONS, only=only, quick=quick, quiet=quiet)
+
+
+if __name__ == "__main__":
+    command(SECTIONS, RESULTS, "What emerges on which task.")
