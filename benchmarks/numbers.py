@@ -1,0 +1,91 @@
+"""The numbers that the project set out to reach, each beside what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Measured = dict[str, Any]  # section -> rows
+COLUMNS = ("what", "peer", "to reach", "measured")
+
+
+def summary(measured: Measured) -> list[dict[str, str]]:
+    """One line for each number of the operator."""
+    head = measured["fused"][0]
+    larger = [row for row in measured["fused"] if row["h"] == 32 or row["N"] == 1024]
+    longest = {row["causal"]: row for row in measured["sorted"] if row["N"] == 4096}
+    grown = [row["growth exponent from 4096"] for row in measured["sorted"] if "growth exponent from 4096" in row]
+    rows = [
+        ("fused CPU kernel, B 32 N 64 H 2 h 16 relu, causal", "eager torch", ">= 15x", f"{head['eager / fused']:.1f}x"),
+        (
+            "the same at h 32 / at N 1024",
+            "eager torch",
+            "",
+            " / ".join(f"{row['eager / fused']:.0f}x" for row in larger),
+        ),
+        ("fused, extra memory at N 2048", "eager torch", "<= 1/16", f"1/{measured['memory'][0]['eager / fused']:.0f}"),
+        (
+            "sorted, N 4096 h 8, causal / not",
+            "dense",
+            ">= 50x",
+            f"{longest[True]['dense / sorted']:.0f}x / {longest[False]['dense / sorted']:.0f}x",
+        ),
+        ("sorted, error of local kernels", "exact", "<= 1e-5", f"{longest[True]['error of a local kernel']:.0e}"),
+        ("sorted, growth exponent 4k to 64k", "", "<= 1.3", f"{max(grown):.2f}"),
+    ]
+    for row in measured["peers"]:
+        rows.append((f"{row['plan']}: {row['case']}", "by hand", "<= 1.15x the time", f"{row['ours / peer']:.2f}x"))
+    learned = measured["poisson"][0]
+    rows.append(
+        (
+            "Green's function of Poisson's equation, at 1x / 4x resolution",
+            "exact",
+            "<= 2 %",
+            f"{100 * learned['error at N = 64 (trained there)']:.1f} % / {100 * learned['error at N = 256']:.1f} %",
+        )
+    )
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def everything(measured: Measured) -> list[dict[str, str]]:
+    """The operator's numbers, and those of training, searching and looking."""
+    stack = {(row["genome"], row["B"], row["N"]): row["one by one / stacked"] for row in measured["stack"]}
+    small = [ratio for (_, batch, length), ratio in stack.items() if (batch, length) == (8, 32)]
+    overhead = {row["what"]: row for row in measured["overhead"]}
+    many, demo = measured["many"][-1], measured["demo"]
+    paint = {row["what"]: row for row in measured["paint"]}
+    own = paint["itnas"]
+    rows = [
+        (
+            "8 replicas stacked, B 8 N 32: all kinds of networks, least to most",
+            "one after another",
+            ">= 2x",
+            f"{min(small):.1f}x to {max(small):.1f}x",
+        ),
+        (
+            "overhead of a trial, Ray executor",
+            "a Ray Tune function",
+            ">= 10x lower",
+            f"{overhead['Ray executor']['function / this']:.0f}x",
+        ),
+        ("overhead of a trial, inline", "", "<= 10 ms", f"{overhead['inline executor']['ms a trial']:.1f} ms"),
+        (
+            "10,000 trials that do nothing, driver's CPU per trial, the ask apart",
+            "a bare Tuner",
+            "<= 1.3x, flat",
+            f"{many['ours / bare']:.2f}x",
+        ),
+        (
+            "the demo's sweep, layers of itnas in both / plain torch layers in the peer",
+            "plain Ray Tune and OptunaSearch",
+            ">= 5x",
+            " / ".join(f"{row['peer / ours']:.1f}x" for row in demo if "peer / ours" in row),
+        ),
+        (
+            "dashboard, 10,000 trials, first useful paint",
+            "optuna-dashboard",
+            ">= 3x, <= 2 s",
+            f"{own['optuna-dashboard / this']:.0f}x, {own['seconds']:.2f} s",
+        ),
+        ("fused CUDA kernel", "eager torch / torch.compile", ">= 6x / >= 3x", "not measured: no GPU was at hand"),
+    ]
+    return [*summary(measured), *(dict(zip(COLUMNS, row, strict=True)) for row in rows)]
