@@ -100,3 +100,12 @@ def test_the_wheel_works_outside_the_repository(tmp_path: Path) -> None:
     assert '"auto / fastest"' in shown
     spaces = "from itnas.space import Space, shipped; print(len([Space.load(name) for name in shipped()]))"
     assert int(python(code + spaces, cwd=tmp_path)) == len(list((ROOT / "search_spaces").glob("*.yaml")))
+
+
+def test_versions_agree() -> None:
+    """Those of the package, its distribution, the citation and the README."""
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    shown = re.search(r"version = \{(\S+)\}", (ROOT / "README.md").read_text())
+    assert cited is not None
+    assert shown is not None
+    assert {itnas.__version__, PROJECT["version"], cited[1], shown[1]} == {itnas.__version__}
