@@ -51,9 +51,7 @@ class Means:
         if self.engine == "inline" and self.slots not in (None, 1):
             raise ValueError("--engine inline runs one trial at a time: leave --slots out, or use --engine ray")
         if self.engine == "inline" and self.ray_logs is not None:
-            raise ValueError(
-                "--ray-logs keeps a Ray's logs, and --engine inline starts none: leave one of them out"
-            )
+            raise ValueError("--ray-logs keeps a Ray's logs, and --engine inline starts none: leave one of them out")
         if self.slots is not None and self.slots < 1:
             raise ValueError(f"slots must be at least 1, got {self.slots}")
         if self.hours is not None and not 0 < self.hours < math.inf:
