@@ -5,11 +5,12 @@ Names and meanings are those of `itnas.operator`; a test holds the two together.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WrapValidator, field_validator, model_validator
 
 from itnas.features import FEATURES, Feature
+from itnas.kernel_kinds import OtherKernel, other_or
 from itnas.settings import Settings
 
 Activation = Literal["relu", "relu2", "silu", "gelu", "sin"]
@@ -98,7 +99,12 @@ class FactorisedKernel(Settings):
         return set(self.inputs) | decay
 
 
-Kernel = Annotated[MlpKernel | FactorisedKernel, Field(discriminator="kind"), _named("kind", "mlp")]
+if TYPE_CHECKING:
+    Kernel = MlpKernel | FactorisedKernel | OtherKernel
+else:
+    Kernel = Annotated[
+        MlpKernel | FactorisedKernel, Field(discriminator="kind"), WrapValidator(other_or), _named("kind", "mlp")
+    ]
 
 
 class Full(Settings):

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import tables
 from itnas.behaviour.replacements import FAMILIES
+from itnas.kernel_kinds import KERNELS
 from itnas.operator.plans import PLANS
 from itnas.search.samplers import SAMPLERS
 
@@ -19,7 +20,7 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 def test_python_in_the_documentation_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page's blocks run one after another in one namespace, as a reader would type them."""
     # What a page registers is gone after it.
-    for registry in (FAMILIES, PLANS, SAMPLERS):
+    for registry in (FAMILIES, KERNELS, PLANS, SAMPLERS):
         monkeypatch.setattr(registry, "_own", dict(registry.items()))
     names: dict[str, object] = {}
     for block in BLOCK.findall(page.read_text()):

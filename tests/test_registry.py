@@ -10,6 +10,7 @@ import pytest
 
 from itnas.registry import Registry, check_choice
 
+ROOT = Path(__file__).parent.parent
 PACKAGE = {
     "offered.py": """
         from dataclasses import dataclass
@@ -72,6 +73,8 @@ PACKAGE = {
         [itnas.tasks]
         counting = offered:Counting
         broken = offered:Missing
+        [itnas.kernels]
+        nearness = tests.models.nearness:NearnessKernel
         [itnas.plans]
         slow = offered:Slow
         misnamed = offered:Counting
@@ -89,7 +92,8 @@ def installed(tmp_path: Path) -> dict[str, str]:
     for name, text in PACKAGE.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(textwrap.dedent(text).lstrip())
-    return os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONWARNINGS": "default"}
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    return os.environ | {"PYTHONPATH": paths, "PYTHONWARNINGS": "default"}
 
 
 def run(code: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -110,6 +114,8 @@ def test_another_package_offers_tasks_plans_families_and_samplers(installed: dic
         "assert torch.equal(layer(u), other(u))\n"
         "assert 'nothing at all' in FAMILIES\n"
         "assert sampler_kind('dice').make(None, 0, 1)\n"
+        "genome = itnas.Genome.from_dict({'layers': [{'kernel': {'kind': 'nearness', 'width': 3}}]})\n"
+        "assert itnas.build(genome, 'delay')\n"
         "print('all there')\n",
         installed,
     )

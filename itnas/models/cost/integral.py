@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from itnas import genes
+from itnas.kernel_kinds import OtherKernel
 from itnas.models.cost.ghost import Ghost
 from itnas.models.cost.ground import Ground
 from itnas.models.cost.points import affine, rms_norm
@@ -28,7 +29,8 @@ def integral(tape: Tape, layer: genes.Integral, ground: Ground, u: Ghost) -> Gho
 
 def application(tape: Tape, layer: genes.Integral, ground: Ground, u: Ghost) -> Ghost:
     """`IntegralTransform.transform`."""
-    problem = problem_of(layer, ground, u.shape[-1])
+    problem, plan = problem_of(layer, ground, u.shape[-1]), plan_of(layer, ground, u.shape[-1])
+    layer = likened(layer)
     width, heads, value_dim = u.shape[-1], layer.heads, problem.width
     inner = u
     if problem.geometry.valid is not None:
@@ -41,7 +43,6 @@ def application(tape: Tape, layer: genes.Integral, ground: Ground, u: Ghost) -> 
     spec = kernel_spec(layer.kernel, ground.position_dim, ground.modalities)
     measure = _measure(tape, problem, steps, by_clock=layer.measure == "clock")
     scene = Scene(tape, problem, spec, inner, values, measure, clock)
-    plan = plan_of(layer, ground, width)
     y = PLAN_COSTS[plan if plan in PLAN_COSTS else "dense"](scene)  # of a user's own plan nothing is known
     if problem.geometry.valid is not None:
         y = tape.mul(y, constant(problem.geometry.valid.shape[0], 1, problem.length, 1, item=4))
@@ -63,9 +64,17 @@ def _measure(tape: Tape, problem: Problem, steps: Ghost | None, *, by_clock: boo
     return steps if valid is None else tape.mul(steps, constant(valid.shape[0], 1, problem.length, item=4))
 
 
+def likened(layer: genes.Integral) -> genes.Integral:
+    """The layer with a kernel of which all is known: somebody else's is taken for what it says that it costs like."""
+    if not isinstance(layer.kernel, OtherKernel):
+        return layer
+    return layer.model_copy(update={"kernel": genes.MlpKernel.from_dict(dict(layer.kernel.costs_like), "costs_like")})
+
+
 @lru_cache(maxsize=4096)
 def problem_of(layer: genes.Integral, ground: Ground, width: int) -> Problem:
     ground.check_causal()
+    layer = likened(layer)
     value_dim = -(-width // layer.heads) if layer.value_dim is None else layer.value_dim
     problem = stand_in(
         kernel_spec(layer.kernel, ground.position_dim, ground.modalities),
@@ -92,4 +101,8 @@ def problem_of(layer: genes.Integral, ground: Ground, width: int) -> Problem:
 @lru_cache(maxsize=4096)
 def plan_of(layer: genes.Integral, ground: Ground, width: int) -> str:
     """The plan that "auto" takes on a CPU."""
+    if isinstance(layer.kernel, OtherKernel):
+        # No other plan knows it.
+        pairs = {"full": "dense", "window": "gather"}.get(layer.quadrature.kind, "sampled")
+        return "gather" if ground.geometry.edges is not None else pairs
     return choose("auto", problem_of(layer, ground, width)).name

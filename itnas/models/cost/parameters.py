@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import gcd
 
+import torch
+
 from itnas import genes
 from itnas.genome import Genome
+from itnas.kernel_kinds import OtherKernel
 from itnas.models.interface import Interface
 from itnas.models.mixers.base import Placement
 from itnas.models.mixers.recurrence import directions
@@ -63,7 +66,10 @@ def _integral(gene: genes.Integral, placement: Placement) -> int:
     values = heads * (-(-width // heads) if gene.value_dim is None else gene.value_dim)
     total = values * width + linear(values, width) + width * (width * gene.pointwise + gene.rms_norm)
     kernel, axes = gene.kernel, placement.position_dim or 3
-    if isinstance(kernel, genes.FactorisedKernel):
+    if isinstance(kernel, OtherKernel):
+        ticking = "clock" in kernel.reads()
+        total += _built(kernel, heads, width, placement)
+    elif isinstance(kernel, genes.FactorisedKernel):
         ticking = kernel.decay == "clock"
         total += _factorised(kernel, heads, width, axes)
     else:
@@ -71,6 +77,13 @@ def _integral(gene: genes.Integral, placement: Placement) -> int:
         total += _mlp(kernel, heads, width, axes, placement.modalities)
     total += heads * placement.modalities if gene.measure == "balanced" else 0
     return total + (heads * (width + 1) if ticking or gene.measure == "clock" else 0)
+
+
+def _built(kernel: OtherKernel, heads: int, width: int, placement: Placement) -> int:
+    """Of somebody else's kernel: it is made, of shapes alone."""
+    with torch.device("meta"):
+        made = kernel.spec(placement.position_dim or None, placement.modalities).build(width, heads)
+    return sum(each.numel() for each in made.parameters())
 
 
 def _mlp(kernel: genes.MlpKernel, heads: int, width: int, axes: int, modalities: int) -> int:

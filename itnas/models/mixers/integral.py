@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itnas import genes
+from itnas.kernel_kinds import OtherKernel
 from itnas.models.mixers.base import Placement, register
 from itnas.operator import FactorisedKernel, Full, Importance, IntegralTransform, MLPKernel, MonteCarlo, Window
 from itnas.operator.kernel import KernelSpec
@@ -29,9 +30,11 @@ def integral(layer: genes.Integral, placement: Placement) -> IntegralTransform:
     )
 
 
-def kernel_spec(kernel: genes.MlpKernel | genes.FactorisedKernel, position_dim: int, modalities: int = 1) -> KernelSpec:
+def kernel_spec(kernel: genes.Kernel, position_dim: int, modalities: int = 1) -> KernelSpec:
     """The operator's description of a kernel, for as many axes of space and modalities as there are."""
     axes = position_dim or None
+    if isinstance(kernel, OtherKernel):
+        return kernel.spec(axes, modalities)
     if isinstance(kernel, genes.FactorisedKernel):
         return FactorisedKernel(
             rank=kernel.rank,
