@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
 
-from itnas import FactorisedKernel, IntegralTransform, MLPKernel, Sequence, Window
+from itnas import Cloud, FactorisedKernel, IntegralTransform, MLPKernel, MonteCarlo, Sequence, Window
 from itnas.operator import Domain
 
 DIM, POINTS, REPLICAS = 5, 19, 3
@@ -98,3 +98,39 @@ def test_a_jacobian_by_vmapped_gradients(plan: str) -> None:
     found = torch.func.jacrev(lambda one: layer(one, domain).sum(1))(x)
     layer.plan = "dense"
     torch.testing.assert_close(found, torch.func.jacrev(lambda one: layer(one, domain).sum(1))(x), rtol=1e-9, atol=1e-9)
+
+
+PLACED = {
+    "dense": {"kernel": MLPKernel(features=("offset", "distance", "position", "content", "fourier"))},
+    "fused": {"kernel": MLPKernel(features=("offset", "distance", "position", "content"))},
+    "sorted": {"kernel": MLPKernel(features=("offset", "content"))},
+    "sampled": {"kernel": MLPKernel(features=("offset", "distance")), "quadrature": MonteCarlo(6)},
+}
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("per_sample", [True, False])
+@pytest.mark.parametrize("plan", list(PLACED))
+def test_replicas_may_each_have_their_points_elsewhere(plan: str, per_sample: bool, heads: int) -> None:
+    """As in training on clouds: each replica has its own samples, and these their own places."""
+    about = {"normaliser": "softmax"} if plan == "fused" else {}
+    members = [
+        IntegralTransform(DIM, heads=heads, plan=plan, **about, **PLACED[plan]).double() for _ in range(REPLICAS)
+    ]
+    u = torch.randn(REPLICAS, 2, POINTS, DIM, dtype=torch.float64)
+    places = torch.randn(REPLICAS, 2 if per_sample else 1, POINTS, 2, dtype=torch.float64)
+    skeleton = copy.deepcopy(members[0])
+    parameters, buffers = stack_module_state(members)
+    parameters = {name: part.detach().requires_grad_() for name, part in parameters.items()}
+    y = vmap(lambda own, kept, x, where: functional_call(skeleton, (own, kept), (x, Cloud(where))))(
+        parameters, buffers, u, places
+    )
+    y.square().sum().backward()
+    for number, member in enumerate(members):
+        alone = member(u[number], Cloud(places[number]))
+        alone.square().sum().backward()
+        torch.testing.assert_close(y[number], alone, rtol=1e-10, atol=1e-10)
+        for name, part in member.named_parameters():
+            expected = torch.zeros_like(part) if part.grad is None else part.grad
+            size = float(expected.abs().max()) + 1
+            torch.testing.assert_close(parameters[name].grad[number], expected, rtol=0, atol=1e-9 * size)

@@ -28,7 +28,7 @@ class FusedArguments:
     query: Tensor | None  # [B|1, H, N, P, d]
     key: Tensor | None  # [B|1, H, N, P, d]
     product_weight: Tensor | None  # [1, H, P, h]
-    positions: Tensor | None  # float64 [B|1, 1, N, A], needed by the next two; gets no gradient
+    positions: Tensor | None  # float64 [B|1, H|1, N, A], needed by the next two; gets no gradient
     offset_weight: Tensor | None  # [1, H, A, h]
     distance_weight: Tensor | None  # [1, H, h]
     clock: Tensor | None  # float64 [B, H, N]

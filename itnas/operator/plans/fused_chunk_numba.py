@@ -51,6 +51,7 @@ class Sizes(NamedTuple):
     query_batch: int
     key_batch: int
     place_batch: int
+    place_heads: int
     shift_batch: int
     shift_heads: int
     activation: int
@@ -69,7 +70,7 @@ class Inputs(NamedTuple):
     col_code: Flat  # [N+], int64
     query: Flat  # [B|1, H, N, P d]
     key: Flat  # [B|1, H, P d, N+]
-    place: Flat  # [B|1, A, 2, N+]
+    place: Flat  # [B|1, H|1, A, 2, N+]; one a head where replicas stand in the head axis, each with its own points
     clock: Flat  # [B, H, 2, N+]
     weight: Flat  # [H, M, h], channels: products, offsets, distance, clock
     hidden: Flat  # [H, depth - 1, h, h]
@@ -132,7 +133,7 @@ def pair_channels(inputs, sizes, b, h, i, j, channels):
     channel = sizes.products
     square = fill(channels, 0.0)
     for axis in range(sizes.axes):
-        place = (b * sizes.place_batch * sizes.axes + axis) * 2 * padded
+        place = ((b * sizes.place_batch + h * sizes.place_heads) * sizes.axes + axis) * 2 * padded
         delta = at(inputs.place, place + i) - load(inputs.place, place + j)
         delta = delta + (at(inputs.place, place + padded + i) - load(inputs.place, place + padded + j))
         if sizes.offsets > 0:

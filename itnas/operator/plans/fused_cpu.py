@@ -111,11 +111,10 @@ def prepare(arguments: FusedArguments) -> tuple[Inputs, Sizes]:
     empty = values.new_empty(0)
     products, product_dim = (0, 0) if arguments.query is None else arguments.query.shape[3:]
     placed = arguments.offset_weight is not None or arguments.distance_weight is not None
-    place = place_batch = None
+    place = None
     if placed:
         assert arguments.positions is not None
-        place = _two_floats(arguments.positions[:, 0].transpose(1, 2), dtype)
-        place_batch = int(place.shape[0] > 1)
+        place = _two_floats(arguments.positions.transpose(2, 3), dtype)  # [B|1, H|1, A, 2, N]
     clock = None if arguments.clock is None else _two_floats(arguments.clock, dtype)
     weights = [arguments.product_weight, arguments.offset_weight]
     weights += [
@@ -158,7 +157,7 @@ def prepare(arguments: FusedArguments) -> tuple[Inputs, Sizes]:
         table_centre=0 if table is None else table.shape[2] - 1 - arguments.centre,
         products=products,
         product_dim=product_dim,
-        axes=place.shape[1] if place is not None else 0,
+        axes=place.shape[2] if place is not None else 0,
         offsets=0 if arguments.offset_weight is None else arguments.offset_weight.shape[2],
         distance=int(arguments.distance_weight is not None),
         ticking=int(arguments.clock_weight is not None),
@@ -168,7 +167,8 @@ def prepare(arguments: FusedArguments) -> tuple[Inputs, Sizes]:
         col_batch=int(arguments.col.shape[0] > 1),
         query_batch=int(arguments.query is not None and arguments.query.shape[0] > 1),
         key_batch=int(arguments.key is not None and arguments.key.shape[0] > 1),
-        place_batch=place_batch or 0,
+        place_batch=0 if place is None or place.shape[0] == 1 else place.shape[1],
+        place_heads=int(place is not None and place.shape[1] > 1),
         shift_batch=0 if shift is None or shift.shape[0] == 1 else shift.shape[1],
         shift_heads=int(shift is not None and shift.shape[1] > 1),
         activation=ACTIVATIONS[arguments.activation],
