@@ -72,7 +72,7 @@ class Job:
             "STEPS": str(_count(told.get("steps")) or genome.training.steps or task.steps),
             "BATCH_SIZE": str(_count(told.get("batch_size")) or genome.training.batch_size or task.batch_size),
             "REPLICAS": str(REPLICAS),
-            "SEED": str(named_seed(told["seeds"]) if told.get("seeds") else 0),
+            "SEED": str(_seed(told.get("seeds"))),
             "PRECISION": precision if precision in PRECISIONS else "float32",
         }
 
@@ -168,6 +168,14 @@ def _doubled(genome: Genome, what: str) -> str:
     except ValueError:
         return "1x"
     return "2x"
+
+
+def _seed(seeds: object) -> int:
+    """What those of the training were derived from, where that can be told."""
+    if not isinstance(seeds, (list, tuple)) or not seeds:
+        return 0
+    known = [each for each in seeds if isinstance(each, int) and not isinstance(each, bool) and each >= 0]
+    return named_seed(known) if len(known) == len(seeds) else 0
 
 
 def _count(value: object) -> int | None:

@@ -31,7 +31,9 @@ from tests.test_genome import GENOMES
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = {"slurm": "job.sbatch", "ray": "train.sh", "kubernetes": "rayjob.yaml"}
 SMALL = Source(
-    Genome(width=8, depth=1), find("parity/length=8,batch_size=4"), {"task": "parity", "steps": 3, "seed": 7}
+    Genome(width=8, depth=1),
+    find("parity/length=8,batch_size=4"),
+    {"task": "parity", "steps": 3, "seeds": [7000, 7001]},
 )
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 
@@ -116,9 +118,9 @@ def test_the_same_is_written_the_same_twice(name: str, tmp_path: Path) -> None:
     "told",
     [
         {},
-        {"steps": None, "seed": None, "batch_size": None, "precision": None},
-        {"steps": "1; touch pwned", "seed": -1, "batch_size": True, "precision": "$(touch pwned)"},
-        {"steps": 0, "seed": 1.5, "batch_size": [4], "precision": {}},
+        {"steps": None, "seeds": None, "batch_size": None, "precision": None},
+        {"steps": "1; touch pwned", "seeds": [-1], "batch_size": True, "precision": "$(touch pwned)"},
+        {"steps": 0, "seeds": [1.5, "7000"], "batch_size": [4], "precision": {}},
     ],
 )
 def test_a_provenance_that_says_nothing_of_use_leaves_the_tasks_own(told: dict[str, Any]) -> None:
