@@ -56,7 +56,7 @@ def other_or(value: Any, own: Callable[[Any], Any]) -> Any:
     if isinstance(value, OtherKernel):
         return value
     kind = value.get("kind") if isinstance(value, Mapping) else None
-    if kind is None or kind in OWN or kind not in KERNELS:
+    if not isinstance(kind, str) or kind in OWN or kind not in KERNELS:
         return own(value)
     try:
         # By way of JSON, as all settings are read: lists stand for tuples there.

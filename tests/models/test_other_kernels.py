@@ -33,6 +33,7 @@ def test_a_genome_of_it_is_read_written_and_told_apart(tmp_path: Path) -> None:
     [
         ({"kind": "nearness", "width": 0}, "nearness: width: .* greater than or equal to 1"),
         ({"kind": "nearness", "wide": 3}, "nearness: unknown setting 'wide'; did you mean 'width'"),
+        ({"kind": ["nearness"]}, "kernel: must be 'mlp', 'factorised', got"),
         ({"kind": "nearnes"}, "must be 'mlp', 'factorised', got 'nearnes'"),
     ],
 )
