@@ -19,6 +19,13 @@ HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
+TICK_MEANWHILE = """() => {
+  const { marked } = dash_clientside.itnas;
+  dash_clientside.itnas.marked = (chosen) => {
+    if (chosen.length === 1) dash_ag_grid.getApi("grid").getDisplayedRowAtIndex(1).setSelected(true);
+    return marked(chosen);
+  };
+}"""
 HAS = "(number) => plot.data.some((trace) => trace.customdata?.some((each) => each?.[0] === number))"
 
 
@@ -82,6 +89,16 @@ def test_a_new_trial_appears_and_nothing_else_moves(live: Tab, folder: Path) -> 
     page.wait_for_function(script, arg=number, timeout=5_000)
     expect(page.locator("#counted")).to_have_text("31 of 31 trials", timeout=5_000)
     assert state(live) == before
+    live.check()
+
+
+def test_a_row_that_is_ticked_while_another_is_being_marked_keeps_its_tick(live: Tab) -> None:
+    page = live.open("trials")
+    page.evaluate(TICK_MEANWHILE)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    live.wait_plot("scores", "plot.data.find((each) => each.meta === 'selected').x.length === 2")
+    expect(page.locator("#grid .ag-center-cols-container .ag-row-selected")).to_have_count(2)
     live.check()
 
 

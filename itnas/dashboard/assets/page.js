@@ -100,6 +100,9 @@
     if (changed.false.length) api.setNodesSelected({ nodes: changed.false, newValue: false, source: "api" });
   }
 
+  // Selections that the grid itself made are not told to it: rows that were ticked meanwhile would lose their ticks.
+  const ofGrid = new WeakSet();
+
   // Rows that arrive later, on the first look or while scrolling, are ticked when they do.
   let heard = null;
 
@@ -183,12 +186,14 @@
     if (!x.length && !before.x?.length) return;
     if (String(x) === String(before.x) && String(y) === String(before.y)) return;
     reworking.add(plot);
-    Plotly.restyle(plot, { x: [x], y: [y] }, [own]).then(() => reworking.delete(plot));
+    Plotly.restyle(plot, { x: [x], y: [y] }, [own]).then(() => {
+      reworking.delete(plot);
+      markPlot(plot); // what was selected meanwhile
+    });
   }
 
   // One by one, as each takes as long as drawing the figure: first the one that was pointed at, then what is seen.
   function markAll() {
-    tickRows();
     const place = (plot) => {
       const { top, bottom } = plot.getBoundingClientRect();
       return plot.matches(":hover") ? 0 : bottom > 0 && top < innerHeight ? 1 : 2;
@@ -273,11 +278,13 @@
         api.forEachNode((node) => node.data && held.add(node.data.number));
         const ticked = rows.map((each) => each.number);
         const found = [...before.filter((each) => !held.has(each)), ...ticked].sort((a, b) => a - b);
+        ofGrid.add(found);
         return String(found) === String(before) ? dash().no_update : found;
       },
 
       marked(chosen) {
         selection = chosen ?? [];
+        if (!ofGrid.has(selection)) tickRows();
         markAll();
       },
     },
