@@ -17,7 +17,7 @@ import torch
 
 import itnas
 from itnas.export.compare import score
-from itnas.export.native.crystallise import Budget, Outcome, crystallise
+from itnas.export.native.crystallise import Crystallisation, Effort, crystallise
 from itnas.export.native.measure import LONGEST, measured, sample
 from itnas.export.native.verdicts import verdicts_of
 from itnas.export.source import Source
@@ -35,7 +35,7 @@ class Case(NamedTuple):
     task: str
     seed: int
     network: Network
-    outcome: Outcome
+    outcome: Crystallisation
 
 
 @lru_cache(maxsize=2)
@@ -46,7 +46,7 @@ def cases(quick: bool) -> list[Case]:
 def _cases(quick: bool) -> Iterator[Case]:
     """Train, ask what the layers became, crystallise; on one thread."""
     torch.set_num_threads(1)
-    budget = Budget(distil=QUICK_STEPS, tune=QUICK_STEPS) if quick else Budget()
+    budget = Effort(distil=QUICK_STEPS, tune=QUICK_STEPS) if quick else Effort()
     for name in TASKS[: 1 if quick else None]:
         task, genome = itnas.task(name), GENOMES["kernel"]
         replicas = 1 if quick else SEEDS

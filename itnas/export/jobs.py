@@ -47,7 +47,7 @@ itnas train genome.yaml --task="$TASK" --width "$WIDTH" --depth "$DEPTH" --lengt
 
 
 @dataclass(frozen=True)
-class Job:
+class ClusterJob:
     """A training at a larger scale, for whichever cluster."""
 
     source: Source

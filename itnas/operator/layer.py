@@ -9,19 +9,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from itnas.operator.balance import Balance
-from itnas.operator.domain import Domain, Geometry, geometry_of, require_order, without_padding
+from itnas.operator.domain import Domain, Geometry, geometry_of, without_padding
 from itnas.operator.kernel import Clock, FactorisedKernelModule, KernelSpec, MLPKernel, running
 from itnas.operator.normaliser import NORMALISERS
 from itnas.operator.plans import PLANS, Problem, choose, effective_kernel
-from itnas.operator.quadrature import Full, Importance, MonteCarlo, Quadrature, Window, as_quadrature
+from itnas.operator.quadrature import Importance, MonteCarlo, Quadrature, as_quadrature
 from itnas.operator.random import SampleKey
+from itnas.operator.refusals import check_domain, check_settings
 from itnas.operator.steady import linear
 from itnas.registry import check_choice
 
-BALANCED_AHEAD = (
-    "measure 'balanced' divides by how many points there are, those ahead included, which a causal layer must not "
-    "know: use measure 'domain'"
-)
 MEASURES = ("domain", "uniform", "clock", "balanced")
 
 
@@ -84,10 +81,7 @@ class IntegralTransform(nn.Module):
         self.dim, self.out_dim, self.heads, self.value_dim = dim, out_dim, heads, value_dim
         self.normaliser, self.measure, self.quadrature = NORMALISERS[normaliser], measure, as_quadrature(quadrature)
         self.causal, self.iterate, self.plan = causal, iterate, plan
-        if causal and normaliser == "mean":
-            _check_mean(self.quadrature)
-        if causal and measure == "balanced":
-            raise ValueError(BALANCED_AHEAD)
+        check_settings(normaliser, measure, self.quadrature, causal=causal)
         spec = MLPKernel() if kernel is None else kernel
         if not isinstance(spec, KernelSpec):
             raise TypeError(f"kernel must be an itnas.MLPKernel or an itnas.FactorisedKernel, got {kernel!r}")
@@ -231,27 +225,5 @@ class IntegralTransform(nn.Module):
         self.kernel_module.check(geometry)
         if self.balance is not None:
             self.balance.check(geometry)
-        if self.causal:
-            require_order("causal=True", geometry)
-        if self.normaliser.name == "mean" and not geometry.bounded and self.balance is None:
-            _check_mean(self.quadrature)
-        _check_quadrature(self.quadrature, geometry)
+        check_domain(geometry, self.normaliser.name, self.measure, self.quadrature, causal=self.causal)
         return geometry
-
-
-def _check_mean(quadrature: Quadrature) -> None:
-    if not isinstance(quadrature, Window):
-        raise ValueError(
-            "normaliser 'mean' divides by the measure of what a point sees, which on an unbounded sequence grows with "
-            "its length: a trained layer would not transfer. Use quadrature=itnas.Window(width), or normaliser 'none'"
-        )
-
-
-def _check_quadrature(quadrature: Quadrature, geometry: Geometry) -> None:
-    """Refuse a quadrature that the domain gives no meaning to."""
-    kind = type(quadrature).__name__
-    if geometry.edges is not None and not isinstance(quadrature, Full):
-        raise ValueError(f"on a Graph the edges say who sees whom, so quadrature {kind} has no place: use 'full'")
-    near = isinstance(quadrature, Window) or (isinstance(quadrature, Importance) and quadrature.near > 0)
-    if near and geometry.positions is None:
-        raise ValueError(f"quadrature {kind} needs distances, and a {geometry.name} has no positions: use MonteCarlo")

@@ -12,9 +12,9 @@ from typing import Any
 
 from itnas.files import document_text
 from itnas.genome import Genome
-from itnas.search.examination import Examination
 from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 from itnas.search.printed import Printed
+from itnas.search.watcher import Watcher
 from itnas.training.group import DeviceLostError
 from itnas.training.population import Setup
 from itnas.training.result import best_rate
@@ -99,14 +99,14 @@ def _trained(job: Job, made: Recipe, setup: Setup, stop: Callable[[], bool], sta
     from itnas.training.folder import outcome
 
     training, genome = Training(made, setup), made.genome
-    rates, examination = training.population.learning_rates, Examination(job, training)
+    rates, watcher = training.population.learning_rates, Watcher(job, training)
     for report in training.reports(stop):
         if not any(report.alive):
             raise DivergedError(f"all {len(report.alive)} replicas diverged by step {report.step}")
         if report.scores is not None and report.rung is not None:
             losses = tuple(loss if math.isfinite(loss) else None for loss in report.losses)
             score = _score(genome.training.learning_rates, rates, report.scores)
-            examination.watch(report.step)
+            watcher.watch(report.step)
             yield Rung(report.rung, report.step, report.seconds, score, losses, report.scores)
     if not training.done:
         return
@@ -119,7 +119,7 @@ def _trained(job: Job, made: Recipe, setup: Setup, stop: Callable[[], bool], sta
         kept["weights"] = files | {"genome.yaml": document_text(genome.to_dict()).encode()}
     if job.explain_from is not None and score >= job.explain_from:
         try:
-            layers, arrays = examination.verdicts(result)
+            layers, arrays = watcher.verdicts(result)
             kept["kernels"] = {"kernels.npz": arrays}
         except (ValueError, RuntimeError, ArithmeticError) as error:
             # A network that cannot be examined has still been trained.

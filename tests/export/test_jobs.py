@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from itnas.export.formats import FORMATS
 from itnas.export.formats.base import Format
 from itnas.export.formats.kubernetes import RAY
-from itnas.export.jobs import Job, assignments
+from itnas.export.jobs import ClusterJob, assignments
 from itnas.export.source import Source
 from itnas.genome import Genome
 from itnas.models import specialist
@@ -124,12 +124,12 @@ def test_the_same_is_written_the_same_twice(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_provenance_that_says_nothing_of_use_leaves_the_tasks_own(told: dict[str, Any]) -> None:
-    knobs = Job(Source(SMALL.genome, SMALL.task, told)).knobs
+    knobs = ClusterJob(Source(SMALL.genome, SMALL.task, told)).knobs
     assert (knobs["STEPS"], knobs["SEED"], knobs["BATCH_SIZE"], knobs["PRECISION"]) == ("500", "0", "4", "float32")
 
 
 def test_a_genome_as_deep_as_can_be_is_not_doubled() -> None:
-    assert Job(Source(Genome(depth=40), SMALL.task, {})).knobs["DEPTH"] == "1x"
+    assert ClusterJob(Source(Genome(depth=40), SMALL.task, {})).knobs["DEPTH"] == "1x"
 
 
 @needs_bash
@@ -192,7 +192,7 @@ def test_the_manifest_is_as_kuberay_has_it(tmp_path: Path) -> None:
     assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == {
         each["name"] for each in pod["volumes"]
     }
-    assert {each["metadata"]["name"] for each in documents.values()} == {Job(SMALL).name}
+    assert {each["metadata"]["name"] for each in documents.values()} == {ClusterJob(SMALL).name}
     resources = pod["containers"][0]["resources"]["limits"]
     assert (str(spec["entrypointNumCpus"]), str(spec["entrypointNumGpus"])) == (
         resources["cpu"],
@@ -207,7 +207,8 @@ def test_the_manifest_is_as_kuberay_has_it(tmp_path: Path) -> None:
 def test_names_are_such_as_kubernetes_takes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Odd, "name", name)
     jsonschema.validate(
-        Job(Source(SMALL.genome, Odd(), {})).name, SCHEMAS["RayJob"]["properties"]["metadata"]["properties"]["name"]
+        ClusterJob(Source(SMALL.genome, Odd(), {})).name,
+        SCHEMAS["RayJob"]["properties"]["metadata"]["properties"]["name"],
     )
 
 

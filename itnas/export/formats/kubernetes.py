@@ -10,7 +10,7 @@ import yaml
 from itnas.export.documents import GENOME, genome_text
 from itnas.export.formats.base import Format, register
 from itnas.export.formats.ray import TRAIN, environment, train_script
-from itnas.export.jobs import CPUS, GPUS, MEMORY_GIB, Job
+from itnas.export.jobs import CPUS, GPUS, MEMORY_GIB, ClusterJob
 from itnas.export.source import Source
 from itnas.files import StrictLoader
 
@@ -30,7 +30,7 @@ class Kubernetes(Format):
     trained = False
 
     def write(self, source: Source, target: Path) -> dict[str, Any]:
-        job = Job(source)
+        job = ClusterJob(source)
         written = _documents(job)
         (target / GENOME).write_bytes(genome_text(source).encode())
         (target / MANIFEST).write_bytes(_text(job, written).encode())
@@ -41,7 +41,7 @@ class Kubernetes(Format):
         return job.checked(files[TRAIN], files[GENOME]) | {"submit": f"kubectl apply -f {MANIFEST}"}
 
 
-def _documents(job: Job) -> list[dict[str, Any]]:
+def _documents(job: ClusterJob) -> list[dict[str, Any]]:
     """What is to be trained, where results go, and the job itself."""
     files = {TRAIN: train_script(job, RESULTS), GENOME: job.genome_text} | job.task_files
     if sum(len(text.encode()) for text in files.values()) > LARGEST_MAP:
@@ -56,7 +56,7 @@ def _documents(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job(job: ClusterJob) -> dict[str, Any]:
     """One pod trains: a training uses one device. Each try has its own cluster, and goes on where the last stopped."""
     return {
         "entrypoint": f"bash /itnas/{TRAIN}",
@@ -73,7 +73,7 @@ def _job(job: Job) -> dict[str, Any]:
     }
 
 
-def _pod(job: Job) -> dict[str, Any]:
+def _pod(job: ClusterJob) -> dict[str, Any]:
     resources = {"cpu": str(CPUS), "memory": f"{MEMORY_GIB}Gi", "nvidia.com/gpu": str(GPUS)}
     container = {
         "name": "ray-head",
@@ -105,7 +105,7 @@ def _as_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _as_block)
 
 
-def _text(job: Job, documents: list[dict[str, Any]]) -> str:
+def _text(job: ClusterJob, documents: list[dict[str, Any]]) -> str:
     head = f"""\
 # Trains the genome of the ConfigMap below on a cluster with KubeRay: kubectl apply -f {MANIFEST}
 # What to train, and how large: the first lines of {TRAIN}, below. What it takes: `resources`, `image` and

@@ -12,7 +12,7 @@ from itnas.export.documents import MEASURED, as_json
 from itnas.export.formats.base import Format, register
 from itnas.export.formats.weights import write_network
 from itnas.export.load import source_of
-from itnas.export.native.crystallise import Budget, Outcome, crystallise
+from itnas.export.native.crystallise import Crystallisation, Effort, crystallise
 from itnas.export.native.measure import measured, products_per_point
 from itnas.export.native.verdicts import verdicts_of
 from itnas.export.source import Source
@@ -26,11 +26,11 @@ def _silent(_line: str) -> None:
 @register
 @dataclass(frozen=True)
 class Native(Format):
-    """Settings: `distil_steps`, `tune_steps`, `keep` (see `Budget`), and `progress`, a function that is told."""
+    """Settings: `distil_steps`, `tune_steps`, `keep` (see `Effort`), and `progress`, a function that is told."""
 
     name = "native"
     summary = "a folder with classical layers in place of discovered ones: convolution, recurrence, attention"
-    budget: Budget = field(default_factory=Budget)
+    budget: Effort = field(default_factory=Effort)
     progress: Callable[[str], None] = _silent
 
     def configured(self, settings: Mapping[str, Any]) -> Self:
@@ -56,7 +56,7 @@ class Native(Format):
         return {**same, **about, "validation_score": score(again, source.task)}
 
 
-def told(network: Network, outcome: Outcome, source: Source) -> dict[str, Any]:
+def told(network: Network, outcome: Crystallisation, source: Source) -> dict[str, Any]:
     """What became of each layer, and what it cost."""
     return {
         "layers": [each.to_dict() for each in outcome.layers],

@@ -7,7 +7,7 @@ from typing import Any
 
 from itnas.export.documents import GENOME, genome_text
 from itnas.export.formats.base import Format, register
-from itnas.export.jobs import COMMAND, CPUS, GPUS, REQUIREMENT, Job
+from itnas.export.jobs import COMMAND, CPUS, GPUS, REQUIREMENT, ClusterJob
 from itnas.export.source import Source
 from itnas.files import document_text, parse_document
 
@@ -21,7 +21,7 @@ class Ray(Format):
     trained = False
 
     def write(self, source: Source, target: Path) -> dict[str, Any]:
-        job = Job(source)
+        job = ClusterJob(source)
         texts = {
             GENOME: genome_text(source),
             TRAIN: train_script(job, f"~/itnas/{job.name}"),
@@ -42,7 +42,7 @@ def environment() -> str:
     return document_text({"pip": [REQUIREMENT]})
 
 
-def train_script(job: Job, out: str) -> str:
+def train_script(job: ClusterJob, out: str) -> str:
     """What runs on the cluster. The result is printed too: it is in the job's log, whatever becomes of the node.
 
     Ray and KubeRay hand an entrypoint from shell to shell, each version in another way; `bash train.sh` survives all.

@@ -7,7 +7,7 @@ from typing import Any
 
 from itnas.export.documents import GENOME, genome_text
 from itnas.export.formats.base import Format, register
-from itnas.export.jobs import COMMAND, CPUS, GPUS, MEMORY_GIB, REQUIREMENT, Job
+from itnas.export.jobs import COMMAND, CPUS, GPUS, MEMORY_GIB, REQUIREMENT, ClusterJob
 from itnas.export.source import Source
 
 SCRIPT = "job.sbatch"
@@ -20,7 +20,7 @@ class Slurm(Format):
     trained = False
 
     def write(self, source: Source, target: Path) -> dict[str, Any]:
-        job = Job(source)
+        job = ClusterJob(source)
         texts = {GENOME: genome_text(source), SCRIPT: _script(job)} | job.task_files
         for name, text in texts.items():
             (target / name).write_bytes(text.encode())
@@ -28,7 +28,7 @@ class Slurm(Format):
         return job.checked(script, (target / GENOME).read_bytes().decode()) | {"submit": f"sbatch {SCRIPT}"}
 
 
-def _script(job: Job) -> str:
+def _script(job: ClusterJob) -> str:
     """Slurm asks a training to stop two minutes before its time is up; it then queues again and goes on."""
     return f"""\
 #!/bin/bash

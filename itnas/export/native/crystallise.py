@@ -41,7 +41,7 @@ CLASSICAL: dict[type[nn.Module], tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Budget:
+class Effort:
     """Steps of learning from each layer, and of the whole on the task; the share of the score that is to be kept."""
 
     distil: int = 400
@@ -81,7 +81,7 @@ class Told:
 
 
 @dataclass
-class Outcome:
+class Crystallisation:
     """The crystallised network, and what it keeps."""
 
     network: Network
@@ -104,9 +104,9 @@ def crystallise(
     network: Network,
     task: Task,
     verdicts: Mapping[int, Sequence[Became]],
-    budget: Budget = Budget(),
+    budget: Effort = Effort(),
     progress: Callable[[str], None] = lambda _: None,
-) -> Outcome:
+) -> Crystallisation:
     """Replace what can be, the layer that agrees least going back to what it was until enough of the score is kept."""
     with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(0)
@@ -151,7 +151,7 @@ Made = tuple[Told, Crystallised | None]
 
 
 def _stand_in(
-    network: Network, task: Task, block: int, became: Sequence[Became], budget: Budget, progress: Callable[[str], None]
+    network: Network, task: Task, block: int, became: Sequence[Became], budget: Effort, progress: Callable[[str], None]
 ) -> Made:
     """A layer's stand-in, taught; or why it stays."""
     mixer = mixer_of(network, block)
@@ -187,8 +187,8 @@ def _causal(mixer: nn.Module, network: Network) -> bool:
 
 
 def _whole(
-    network: Network, task: Task, made: Sequence[Made], before: float, budget: Budget, progress: Callable[[str], None]
-) -> Outcome:
+    network: Network, task: Task, made: Sequence[Made], before: float, budget: Effort, progress: Callable[[str], None]
+) -> Crystallisation:
     """All stand-ins together, tuned on the task where that helps."""
     whole = copy.deepcopy(network)
     for (told, piece), block in zip(made, whole.blocks, strict=True):
@@ -203,6 +203,6 @@ def _whole(
         found = score(tuned, task)
         if found > after:
             whole, after, steps = tuned, found, budget.tune
-    return Outcome(
+    return Crystallisation(
         whole.eval(), [told for told, _ in made], before, after, task.chance, {"distil": budget.distil, "tune": steps}
     )

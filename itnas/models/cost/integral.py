@@ -13,8 +13,8 @@ from itnas.models.cost.scene import PLAN_COSTS, Scene
 from itnas.models.cost.stand_in import stand_in
 from itnas.models.cost.tape import Tape, constant, parameter
 from itnas.models.mixers.integral import kernel_spec, quadrature
-from itnas.operator.layer import BALANCED_AHEAD, _check_mean, _check_quadrature
 from itnas.operator.plans import Problem, choose
+from itnas.operator.refusals import check_domain, check_settings
 
 
 def integral(tape: Tape, layer: genes.Integral, ground: Ground, u: Ghost) -> Ghost:
@@ -89,12 +89,8 @@ def problem_of(layer: genes.Integral, ground: Ground, width: int) -> Problem:
         quadrature=quadrature(layer.quadrature),
     )
     problem.kernel.check(ground.geometry)
-    if ground.causal and layer.measure == "balanced":
-        raise ValueError(BALANCED_AHEAD)
-    unbounded = not ground.geometry.bounded and layer.measure != "balanced"
-    if layer.normaliser == "mean" and (ground.causal or unbounded):
-        _check_mean(problem.quadrature)
-    _check_quadrature(problem.quadrature, ground.geometry)
+    check_settings(layer.normaliser, layer.measure, problem.quadrature, causal=ground.causal)
+    check_domain(ground.geometry, layer.normaliser, layer.measure, problem.quadrature, causal=ground.causal)
     return problem
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from itnas.search.job import Job
 
 
-class Examination:
+class Watcher:
     """Of one training. Confirmed networks are watched at every rung: there are few of them, and they are kept."""
 
     def __init__(self, job: Job, training: Any) -> None:
