@@ -11,6 +11,10 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
+class LeftOutWarning(RuntimeWarning):
+    """What a package offers cannot be used."""
+
+
 class Registry(Generic[T]):
     """What can be chosen by name for one purpose ("plan", "activation", ...).
 
@@ -53,7 +57,7 @@ class Registry(Generic[T]):
             told = f"{type(error).__name__}: {error}"
             warnings.warn(
                 f"the {self.purpose} {point.name!r}{package} is left out, since {point.value} cannot be loaded: {told}",
-                RuntimeWarning,
+                LeftOutWarning,
                 stacklevel=2,
             )
 

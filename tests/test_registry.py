@@ -139,6 +139,8 @@ def test_the_command_line_knows_them(installed: dict[str, str]) -> None:
     told = run(code, installed)
     assert told.returncode == 0, told.stderr
     assert '"counting","Bits go in, how many are set comes out."' in told.stdout
+    (sentence,) = told.stderr.splitlines()
+    assert sentence.startswith("itnas: the task 'broken' of the package offered is left out, since offered:Missing")
 
 
 def test_a_name_is_given_once() -> None:

@@ -10,11 +10,14 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
+
+from itnas.registry import LeftOutWarning
 
 DONE, NO, BAD_INPUT, NO_SUCCESS, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
 
@@ -23,7 +26,8 @@ def ended(run: Callable[[], Any]) -> int:
     """Run the command line to its end; the exit code. What is a mistake of this program keeps its traceback."""
     _print_any_text()
     try:
-        code = run()
+        with _own_warnings_as_sentences():
+            code = run()
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         if _ran_out(error):
             return _refused(f"not enough memory: ask for less, width, length or samples ({_first_line(error)})")
@@ -59,6 +63,24 @@ def interruptible() -> Iterator[None]:
 def say(sentence: str) -> None:
     """What is wrong, or has happened, on stderr: stdout holds results alone."""
     typer.echo(f"itnas: {sentence}", err=True)
+
+
+@contextmanager
+def _own_warnings_as_sentences() -> Iterator[None]:
+    """Those of other packages are shown as Python shows them, which says where they come from."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **where: Any) -> None:
+        if issubclass(category, LeftOutWarning):
+            say(str(message))
+        else:
+            shown(message, category, *place, **where)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def _refused(sentence: str) -> int:
