@@ -34,7 +34,7 @@ demo: $(READY) ## Set up, then search for what three tasks want: a small sweep, 
 	$(BIN)/itnas report runs/demo
 
 test: $(BROWSER) ## Set up, then run all tests but the slow ones
-	$(BIN)/python -m pytest $(BESIDE)
+	$(BIN)/python -m pytest $(BESIDE) --durations 25 --durations-min 5
 
 nightly: test test-slow ## All tests that need no GPU, with kills, lost nodes and full disks (an hour)
 

@@ -25,12 +25,12 @@ def machine() -> dict[str, Any]:
             line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         cpu = names[0] if names else cpu
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 10**9
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
-        "memory_gib": round(memory, 1),
+        "memory_gb": round(memory, 1),
         "gpu": gpu,
         "system": platform.system(),
         "python": platform.python_version(),
@@ -64,7 +64,7 @@ def side_by_side(runs: dict[str, Run], *, seconds: float = 2.0, least: int = 5, 
 
 
 def peak_extra_memory(run: Callable[..., None], *args: Any) -> float:
-    """MiB that `run(*args)` needs beyond what its process held before. In a fresh process, after one small warm-up call
+    """MB that `run(*args)` needs beyond what its process held before. In a fresh process, after one small warm-up call
     `run(*args, warm=True)`."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -84,7 +84,7 @@ def _measure_memory(sender: Any, run: Callable[..., None], args: tuple[Any, ...]
     Path("/proc/self/clear_refs").write_text("5")  # start the high-water mark again
     before = _status("VmRSS")
     run(*args, warm=False)
-    sender.send((_status("VmHWM") - before) / 1024)
+    sender.send((_status("VmHWM") - before) * 1024 / 10**6)
 
 
 def _status(field: str) -> int:

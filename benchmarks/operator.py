@@ -123,7 +123,7 @@ def memory(quick: bool) -> list[dict[str, Any]]:
     """Peak extra memory of one forward and backward pass of the sum over j."""
     points = 512 if quick else 2048
     eager, fused = (peak_extra_memory(_memory_run, plan, points) for plan in ("eager", "fused"))
-    return [{"N": points, "h": 16, "eager MiB": eager, "fused MiB": fused, "eager / fused": eager / fused}]
+    return [{"N": points, "h": 16, "eager MB": eager, "fused MB": fused, "eager / fused": eager / fused}]
 
 
 def _memory_run(plan: str, points: int, *, warm: bool) -> None:

@@ -86,7 +86,7 @@ def many(quick: bool) -> list[dict[str, Any]]:
                 "bare Tuner, wall ms": 1e3 * bare_wall,
             }
         )
-    rows[-1] |= {"driver MiB": own["memory"], "bare Tuner, MiB": bare["memory"]}
+    rows[-1] |= {"driver MB": own["memory"], "bare Tuner, MB": bare["memory"]}
     return rows
 
 

@@ -49,9 +49,9 @@ def export(
     tune_steps: Annotated[
         int | None, option("--tune-steps", takes="n", told="native: steps in which the whole is tuned on the task.")
     ] = None,
-    keep: Annotated[
+    least: Annotated[
         float | None,
-        option("--keep", takes="x", told="native: share of the score above chance to be kept.", default=0.95),
+        option("--least", takes="x", told="native: least share of the score above chance that is kept.", default=0.95),
     ] = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -62,7 +62,7 @@ def export(
     What is written is loaded back and compared before it takes its name: whole, or not there.
     """
     use_data(data)
-    given = {"distil_steps": distil_steps, "tune_steps": tune_steps, "keep": keep}
+    given = {"distil_steps": distil_steps, "tune_steps": tune_steps, "least": least}
     settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with needs("export", "onnx", "onnxscript", "onnxruntime"):
         from itnas.export.entry import export as write
@@ -102,7 +102,7 @@ def _layer(row: dict[str, Any]) -> str:
 
 
 def _timed(row: dict[str, Any]) -> str:
-    held = [size(row[f"{when} MiB"] * 2**20) for when in ("before", "after")]
+    held = [size(row[f"{when} MB"] * 10**6) for when in ("before", "after")]
     return (
         f"{row['length']} points: {row['before ms']:.1f} ms before, {row['after ms']:.1f} ms after "
         f"({row['times as fast']:.1f} times as fast), {held[0]} and {held[1]}"

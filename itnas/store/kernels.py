@@ -159,7 +159,7 @@ def _checked(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     if len(listed) > MEMBERS:
         raise ValueError(f"{len(listed)} arrays, more than {MEMBERS}")
     if sum(each.file_size for each in listed) > MOST:
-        raise ValueError(f"more than {MOST // 2**20} MB of arrays")
+        raise ValueError(f"more than {MOST // 10**6} MB of arrays")
     found = {}
     for each in listed:
         name = each.filename.removesuffix(".npy")

@@ -57,8 +57,8 @@ def test_options_come_in_one_order() -> None:
 
 def test_options_that_share_a_name_take_the_same() -> None:
     seen: dict[str, tuple[Any, list[str]]] = {}
-    # What is written is a file in one command and a folder in another; --keep is a count, or a share.
-    apart = {"--out", "--keep", "--length"}
+    # What is written is a file in one command and a folder in another.
+    apart = {"--out", "--length"}
     for _, command in LEAVES:
         for each in options(command):
             if each.param_type_name == "option" and each.opts[0] not in apart:

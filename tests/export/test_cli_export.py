@@ -52,9 +52,9 @@ def test_a_crystallised_network_is_told_of(swept: Path, tmp_path: Path) -> None:
         (("--format", "wieghts", "--out", "x"), "did you mean 'weights'?"),
         (("--out", "best.txt", "--task", "flip-flop"), "ends in .yaml or .yml or .json"),
         (("--out", "best.yaml"), "name a task"),
-        (("--out", "best.yaml", "--task", "flip-flop", "--keep", "0.5"), "takes no keep"),
+        (("--out", "best.yaml", "--task", "flip-flop", "--least", "0.5"), "takes no least"),
         (("--out", ".", "--task", "flip-flop", "--format", "weights"), "of its own"),
-        (("--out", "n", "--trial", "2", "--format", "native", "--keep", "7"), "keep is a share"),
+        (("--out", "n", "--trial", "2", "--format", "native", "--least", "7"), "least is a share"),
         (("--out", "n", "--trial", "2", "--format", "native", "--tune-steps", "-1"), "tune must"),
     ],
 )

@@ -20,7 +20,7 @@ from itnas.store import RunError
 from tests.dashboard.planting import planting
 
 FOLDERS = [name for name, form in FORMATS.items() if not form.suffixes]
-FAST = {"native": {"distil_steps": 3, "tune_steps": 3, "keep": -10.0}}
+FAST = {"native": {"distil_steps": 3, "tune_steps": 3, "least": -10.0}}
 
 
 def _out(folder: Path, name: str) -> Path:
@@ -137,7 +137,7 @@ def test_a_genome_needs_no_weights(bare: Path, tmp_path: Path) -> None:
         ({"task": "recall"}, "no task 'recall'"),
         ({"trial": 0, "task": "local-pattern"}, "trial 0 is on flip-flop"),
         ({"format": "pickle"}, "unknown format 'pickle'"),
-        ({"format": "genome", "keep": 0.5}, "takes no keep"),
+        ({"format": "genome", "least": 0.5}, "takes no least"),
     ],
 )
 def test_what_there_is_not_is_said(swept: Path, tmp_path: Path, given: dict[str, object], said: str) -> None:

@@ -22,7 +22,7 @@ Spoil = Callable[[Path], None]
 @pytest.fixture(scope="module")
 def exported(swept: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exports") / "crystal"
-    itnas.export(swept, "flip-flop", out, trial=2, format="native", distil_steps=0, tune_steps=0, keep=-10.0)
+    itnas.export(swept, "flip-flop", out, trial=2, format="native", distil_steps=0, tune_steps=0, least=-10.0)
     return out
 
 

@@ -55,7 +55,7 @@ def test_genomes_and_networks_come_back(space: str, seed: int, task: str) -> Non
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "LONGEST", 32)
         for name in ("genome", "weights", "native"):
-            given = {"distil_steps": 2, "tune_steps": 2, "keep": -1e9} if name == "native" else {}
+            given = {"distil_steps": 2, "tune_steps": 2, "least": -1e9} if name == "native" else {}
             form = FORMATS[name].configured(given)
             assert isinstance(form, Format)
             out = Path(folder) / ("best.yaml" if form.suffixes else name)

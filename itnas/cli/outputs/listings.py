@@ -63,7 +63,7 @@ class Diagnosis(Shape):
 class Machine(Shape):
     cpu: str = told("processor")
     cores: int = told("cores that may be used")
-    memory_gib: float = told("memory", "GiB")
+    memory_gb: float = told("memory", "GB")
     gpu: str | None = told("GPU; null: none")
     system: str = told("operating system")
     python: str = told("version of Python")

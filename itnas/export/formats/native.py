@@ -26,7 +26,7 @@ def _silent(_line: str) -> None:
 @register
 @dataclass(frozen=True)
 class Native(Format):
-    """Settings: `distil_steps`, `tune_steps`, `keep` (see `Effort`), and `progress`, a function that is told."""
+    """Settings: `distil_steps`, `tune_steps`, `least` (see `Effort`), and `progress`, a function that is told."""
 
     name = "native"
     summary = "a folder with classical layers in place of discovered ones: convolution, recurrence, attention"
@@ -36,7 +36,7 @@ class Native(Format):
     def configured(self, settings: Mapping[str, Any]) -> Self:
         found = dict(settings)
         progress = found.pop("progress", self.progress)
-        names = {"distil_steps": "distil", "tune_steps": "tune", "keep": "keep"}
+        names = {"distil_steps": "distil", "tune_steps": "tune", "least": "least"}
         own = {names[name]: found.pop(name) for name in list(found) if name in names}
         super().configured(found)
         return replace(self, budget=replace(self.budget, **own), progress=progress)

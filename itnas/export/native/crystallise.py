@@ -42,18 +42,18 @@ CLASSICAL: dict[type[nn.Module], tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Effort:
-    """Steps of learning from each layer, and of the whole on the task; the share of the score that is to be kept."""
+    """Steps of learning from each layer, and of the whole on the task; the least share of the score that is kept."""
 
     distil: int = 400
     tune: int = 300
-    keep: float = 0.95
+    least: float = 0.95
 
     def __post_init__(self) -> None:
         for name, steps in (("distil", self.distil), ("tune", self.tune)):
             if steps < 0:
                 raise ValueError(f"{name} must be 0 steps or more, got {steps}")
-        if not self.keep <= 1:
-            raise ValueError(f"keep is a share, 1 at most, got {self.keep}")
+        if not self.least <= 1:
+            raise ValueError(f"least is a share, 1 at most, got {self.least}")
 
 
 @dataclass
@@ -117,7 +117,7 @@ def crystallise(
         while True:
             outcome = _whole(network, task, made, before, budget, progress)
             replaced = [each for each in made if each[0].replaced]
-            if outcome.kept >= budget.keep or not replaced:
+            if outcome.kept >= budget.least or not replaced:
                 return outcome
             worst = min(replaced, key=lambda each: each[0].agrees or 0.0)
             progress(f"{outcome.kept:.0%} of the score is kept: layer {worst[0].layer + 1} goes back to what it was")

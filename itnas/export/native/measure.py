@@ -46,7 +46,7 @@ def sample(task: Task, length: int) -> Batch | None:
 
 
 def measured(before: Network, after: Network, task: Task) -> list[dict[str, Any]]:
-    """Forward passes without gradients, in turns: milliseconds, and MiB of tensors held at once.
+    """Forward passes without gradients, in turns: milliseconds, and MB of tensors held at once.
 
     Lengths at which the discovered network would need too much memory are left out.
     """
@@ -57,7 +57,7 @@ def measured(before: Network, after: Network, task: Task) -> list[dict[str, Any]
             runs = {name: _run(network, batch) for name, network in (("before", before), ("after", after))}
             took = side_by_side(runs)
             row = {"length": length, "batch": BATCH, "before ms": took["before"], "after ms": took["after"]}
-            held = {f"{name} MiB": peak_memory(run) for name, run in runs.items()}
+            held = {f"{name} MB": peak_memory(run) for name, run in runs.items()}
             rows.append({**row, "times as fast": took["before"] / took["after"], **held})
     return rows
 
@@ -103,7 +103,7 @@ def _goes_on(runs: int, seconds: float) -> bool:
 
 
 def peak_memory(run: Callable[[], None]) -> float:
-    """MiB of torch's tensors at once, beyond those held before."""
+    """MB of torch's tensors at once, beyond those held before."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler would tell of itself on the terminal
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         run()
@@ -113,4 +113,4 @@ def peak_memory(run: Callable[[], None]) -> float:
     for each in sorted(changes, key=lambda event: event.start_ns()):
         held += each.nbytes()
         most = max(most, held)
-    return most / 2**20
+    return most / 10**6
