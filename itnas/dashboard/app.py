@@ -12,16 +12,14 @@ from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, dcc
 from flask import request
 
 from itnas.dashboard.blocks import BLOCKS
+from itnas.dashboard.body import body, live, place_of, view_of
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.grid import portion, sorting, trials_csv
-from itnas.dashboard.pages import KEYS, PAGES, TITLES
+from itnas.dashboard.pages import KEYS, TITLES
 from itnas.dashboard.panels import PANELS
-from itnas.dashboard.parts import Part, control, go, panel
+from itnas.dashboard.parts import Part, panel
 from itnas.dashboard.security import Access, guard
 from itnas.dashboard.view import RunView
-from itnas.figures import sketch
-from itnas.store import RunError
-from itnas.store.lock import driven
 
 LOOK_MS = 2_000  # between two looks for something new
 UNUSED = (
@@ -118,84 +116,6 @@ def _layout(views: Mapping[str, RunView]) -> list[Part]:
     ]
 
 
-def place_of(path: str, query: str) -> tuple[str, Choices]:
-    """Which page an address means. One that means none means the first."""
-    page = path.strip("/")
-    return page if page in PAGES else "", Choices.of(query)
-
-
-def view_of(views: Mapping[str, RunView], choices: Choices) -> RunView:
-    return views.get(choices["run"]) or next(iter(views.values()))
-
-
-def body(views: Mapping[str, RunView], page: str, choices: Choices) -> list[Part]:
-    """The menu and the page, with all that is in it already drawn."""
-    view = view_of(views, choices)
-    parts = _laid_out(view, page, choices)
-    for part in parts:
-        fill(part, view, choices)
-    return [_header(views, view, page, choices), html.Main(parts, className=f"page-{page or 'overview'}")]
-
-
-def _laid_out(view: RunView, page: str, choices: Choices) -> list[Part]:
-    """A run that cannot be read any more leaves a sentence, and the menu."""
-    try:
-        return PAGES[page](view, choices)
-    except (RunError, OSError) as error:
-        return [html.P(str(error), className="warning")]
-
-
-def fill(part: Any, view: RunView, choices: Choices) -> None:
-    """Draw the figures and tell the blocks of a page, so that it arrives whole."""
-    for child in part._traverse() if hasattr(part, "_traverse") else ():
-        own = getattr(child, "id", None)
-        if not isinstance(own, dict):
-            continue
-        kind, name = own["kind"], own["name"]
-        if kind == "figure":
-            child.figure, remark = PANELS[name].drawn(view, choices)
-            _sibling(part, "remark", name).children = remark
-            place = _sibling(part, "sketch", name)
-            if place is not None and (clouds := sketch.prepare(child.figure)):
-                place.src = sketch.draw(clouds)
-            _sibling(part, "seen", name).data = PANELS[name].print(view, choices)
-        elif kind == "block":
-            child.children = BLOCKS[name].told(view, choices)
-            _sibling(part, "told", name).data = BLOCKS[name].print(view, choices)
-
-
-def _sibling(part: Any, kind: str, name: str) -> Any:
-    wanted = {"kind": kind, "name": name}
-    return next((each for each in part._traverse() if getattr(each, "id", None) == wanted), None)
-
-
-def _header(views: Mapping[str, RunView], view: RunView, page: str, choices: Choices) -> Part:
-    kept = Choices({"run": choices["run"], "task": choices["task"]})
-    links = [html.Span(go(TITLES[name], name, kept), className="here" if name == page else "") for name in PAGES]
-    pickers = [control("task", "task", [(task, task) for task in view.tasks], view.task(choices))]
-    if len(views) > 1:
-        pickers.insert(0, control("run", "run", [(name, name) for name in views], view.name))
-    return html.Header(
-        [
-            html.Span("itnas", className="brand"),
-            html.Nav(links),
-            html.Div(pickers, className="tools"),
-            html.Div(_live(view), id="live", className="live"),
-            html.Button("◐", id="theme", type="button", title="light or dark (d)"),
-            html.Button("?", id="help", type="button", title="keys (?)"),
-        ]
-    )
-
-
-def _live(view: RunView) -> list[Part]:
-    """Whether there will be more."""
-    if view.follower.gone:
-        return [html.Span("gone", className="dot gone"), f"this run cannot be read any more: {view.follower.gone}"]
-    at_work = driven(view.reader.folder)
-    word = "running" if at_work else "at rest"
-    return [html.Span(className=f"dot {'on' if at_work else 'off'}"), f"{view.name}: {word}"]
-
-
 def _navigation(app: Dash, views: Mapping[str, RunView]) -> None:
     @app.callback(
         Output("page", "children"),
@@ -236,7 +156,7 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
         """The one question that is asked again and again: it costs next to nothing while nothing happens."""
         view = view_of(views, Choices(given))
         view.follower.look()
-        return (no_update, no_update) if version == view.version else (view.version, _live(view))
+        return (no_update, no_update) if version == view.version else (view.version, live(view))
 
     @app.callback(
         Output(panel(MATCH), "figure"),  # type: ignore[arg-type]
@@ -249,14 +169,11 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
         prevent_initial_call=True,
     )
     def draw(_version: Any, given: Any, seen: Any, own: Any) -> Any:
-        if own["name"] not in PANELS:
+        choices, name = Choices(given), own["name"]
+        view = view_of(views, choices)
+        if name not in PANELS or (wanted := PANELS[name].print(view, choices)) == seen:
             return no_update, no_update, no_update
-        choices = Choices(given)
-        view, found = view_of(views, choices), PANELS[own["name"]]
-        wanted = found.print(view, choices)
-        if wanted == seen:
-            return no_update, no_update, no_update
-        drawn = found.drawn(view, choices)
+        drawn = PANELS[name].drawn(view, choices)
         return drawn.figure, drawn.remark, wanted
 
     @app.callback(
@@ -269,12 +186,11 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
         prevent_initial_call=True,
     )
     def tell(_version: Any, given: Any, told: Any, own: Any) -> Any:
-        if own["name"] not in BLOCKS:
+        choices, name = Choices(given), own["name"]
+        view = view_of(views, choices)
+        if name not in BLOCKS or (wanted := BLOCKS[name].print(view, choices)) == told:
             return no_update, no_update
-        choices = Choices(given)
-        view, found = view_of(views, choices), BLOCKS[own["name"]]
-        wanted = found.print(view, choices)
-        return (no_update, no_update) if wanted == told else (found.told(view, choices), wanted)
+        return BLOCKS[name].told(view, choices), wanted
 
     _in_browser(
         app,

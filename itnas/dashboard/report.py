@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 
 from dash import html
 
-from itnas.dashboard.app import fill
+from itnas.dashboard.body import fill
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.grid import COLUMNS, chosen
 from itnas.dashboard.markup import element, elements

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from itnas.dashboard.app import body, make_app
+from itnas.dashboard.app import make_app
+from itnas.dashboard.body import body
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.security import Access, is_loopback, names
 from itnas.dashboard.view import RunView

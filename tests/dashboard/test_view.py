@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from itnas.dashboard.app import body
 from itnas.dashboard.blocks import BLOCKS
+from itnas.dashboard.body import body
 from itnas.dashboard.choices import WORDS, Choices
 from itnas.dashboard.pages import PAGES
 from itnas.dashboard.panels import PANELS
