@@ -163,17 +163,19 @@ class Driver:
 
     def _rung(self, job: Job, rung: Rung) -> bool:
         """The last rung is the trial's end: there is nothing left to stop."""
+        worker = self.workers.get((job.trial, job.phase))
         if job.phase == "confirm" or rung.rung >= len(job.rungs):
-            self.recorder.rung(job, rung, None)
+            self.recorder.rung(job, rung, None, worker)
             self.on_change("rung", job, rung)
             return False
         event, stop = self.proposer.report(job.trial, rung.rung, rung.score)
         if not stop:
-            self.recorder.rung(job, rung, event)
+            self.recorder.rung(job, rung, event, worker)
             self.on_change("rung", job, rung)
             return False
         told = self.proposer.tell(job.trial, None)
-        self.recorder.prune(job, rung, [event, told], self._over(job))
+        self._over(job)
+        self.recorder.prune(job, rung, [event, told], worker)
         self.on_change("pruned", job, rung)
         return True
 

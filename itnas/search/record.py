@@ -64,7 +64,7 @@ class Recorder:
         with self.writer.transaction():
             for table in ("history", "replicas", "layers"):
                 self.writer.forget(table, job.trial, job.phase)
-            self._update(job, {"attempt": job.attempt, "started": time.time(), "state": "running"})
+            self._update(job, {"attempt": job.attempt, "started": time.time(), "state": "running", "worker": None})
 
     def release(self, job: Job) -> None:
         """The attempt was ended by us."""
@@ -77,11 +77,11 @@ class Recorder:
             data = {"phase": job.phase, "attempt": job.attempt, "text": text}
             self.writer.event(kind, job.task, job.trial, data)
 
-    def rung(self, job: Job, rung: Rung, event: Event | None) -> None:
+    def rung(self, job: Job, rung: Rung, event: Event | None, worker: str | None) -> None:
         with self.writer.transaction():
-            self._rung(job, rung, [] if event is None else [event])
+            self._rung(job, rung, [] if event is None else [event], worker)
 
-    def _rung(self, job: Job, rung: Rung, events: Sequence[Event]) -> None:
+    def _rung(self, job: Job, rung: Rung, events: Sequence[Event], worker: str | None) -> None:
         self._log(events)
         rows = [
             {
@@ -97,15 +97,15 @@ class Recorder:
             for replica, (loss, score) in enumerate(zip(rung.losses, rung.scores, strict=True))
         ]
         self.writer.put("history", rows)
-        if job.phase == "search":
-            self._update(job, {"rung": rung.rung})
+        reached = {"rung": rung.rung} if job.phase == "search" else {}
+        self._update(job, reached | {"worker": worker})
 
     def prune(self, job: Job, rung: Rung, events: Sequence[Event], worker: str | None) -> None:
         """Stopped early: what it scored there is in its history, and no score of the trial's."""
         reason = f"pruned at rung {rung.rung} of {len(job.rungs)}, where it scored {rung.score:.4f}"
         with self.writer.transaction(durable=True):
-            self._rung(job, rung, events)
-            ended = {"state": "pruned", "worker": worker, "finished": time.time(), "seconds": rung.seconds}
+            self._rung(job, rung, events, worker)
+            ended = {"state": "pruned", "finished": time.time(), "seconds": rung.seconds}
             self._update(job, ended | {"reason": reason})
 
     def complete(self, job: Job, outcome: Outcome, event: Event, worker: str | None, settings: SweepSettings) -> None:

@@ -9,8 +9,9 @@ import pytest
 from itnas.run import Run
 from itnas.search import sweep as sweeping
 from itnas.search.driver import Driver
-from itnas.search.job import Failure, Job, Message, Started
+from itnas.search.job import Failure, Job, Message, Rung, Started
 from itnas.search.sweep import Means, Sweep
+from itnas.store import RunReader
 from tests.search.toy import failing, toy_settings, toy_space, work
 
 
@@ -27,11 +28,26 @@ def test_an_attempt_that_never_began_is_booked_on_no_worker(tmp_path: Path) -> N
             return
         if job.attempt == 1:
             yield Started("the first")
+            yield Rung(1, 1, 0.1, 0.5, (0.5,), (0.5,))
         yield Failure("the node went away", retry=True)
 
     trials = ended(tmp_path / "run", losing).trials().set_index("number")
     assert trials.loc[2, "state"] == "failed"
     assert trials["worker"].isna().tolist() == [number == 2 for number in range(6)]
+
+
+def test_who_trains_is_known_while_it_trains(tmp_path: Path) -> None:
+    folder, seen = tmp_path / "run", list[tuple[str, str | None]]()
+
+    def looking(job: Job, stop: Callable[[], bool]) -> Generator[Message, None, None]:
+        for message in work(job, stop):
+            yield message
+            (trial,) = RunReader(folder).trials()[-1:]
+            if isinstance(message, (Started, Rung)) and trial["state"] == "running":
+                seen.append((type(message).__name__, trial["worker"]))
+
+    ended(folder, looking)
+    assert set(seen) == {("Started", None), ("Rung", "here")}
 
 
 def test_nothing_is_remembered_of_what_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
