@@ -1,4 +1,4 @@
-"""Moments and sizes as people read them: the same on every screen."""
+"""Moments, sizes and counts as people read them: the same on every screen."""
 
 from __future__ import annotations
 
@@ -18,3 +18,10 @@ def size(count: float) -> str:
         if count >= scale * 0.99995:
             return f"{count / scale:,.1f} {unit}"
     return f"{count:.0f} B"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 sample`, `2 samples`, `1,000 samples`; `2 numbers per head`."""
+    first, *rest = noun.split(" per ")
+    many = first if count == 1 else f"{first}s"
+    return " per ".join([f"{count:,} {many}", *rest])

@@ -17,6 +17,7 @@ from itnas.cli import (
     findings,
     replay,
     report,
+    resume,
     runs,
     search,
     spaces,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     search.search,
-    search.resume,
+    resume.resume,
     findings.status,
     findings.trials,
     findings.findings,

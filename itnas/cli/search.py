@@ -1,4 +1,4 @@
-"""`itnas search`, `itnas resume`: run a sweep, or go on with one."""
+"""`itnas search`: run a sweep."""
 
 from __future__ import annotations
 
@@ -6,56 +6,19 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from itnas.cli import complete, names
 from itnas.cli.data import use_data
-from itnas.cli.endings import INTERRUPTED, NO_SUCCESS, say
-from itnas.cli.findings_view import all_findings, print_findings
-from itnas.cli.options import (
-    TASKS,
-    Address,
-    AsJson,
-    Data,
-    Quiet,
-    RunFolder,
-    argument,
-    chosen,
-    flag,
-    option,
-)
+from itnas.cli.driving import Engine, Hours, RayLogs, Slots, TensorBoard, drive
+from itnas.cli.options import TASKS, Address, AsJson, Data, Quiet, argument, chosen, flag, option
 from itnas.cli.screen import check_finite, console, say_json
 from itnas.signals import stop_request
 
 if TYPE_CHECKING:
     from itnas.search.settings import SweepSettings
-    from itnas.search.sweep import Means, Sweep
-    from itnas.signals import StopRequest
+    from itnas.search.sweep import Means
     from itnas.space import Space
 
 SPACE = "emergence"
-Engine = Annotated[
-    str,
-    option(
-        "--engine",
-        takes="name",
-        told="Run trials by ray, or inline: one after another.",
-        default="ray",
-        complete=complete.among(names.ENGINES),
-    ),
-]
-Slots = Annotated[
-    int | None, option("--slots", takes="n", told="Run so many trials at once.", default="one per CPU, or two per GPU")
-]
-Hours = Annotated[
-    float | None, option("--hours", takes="x", told="Start no new trial after so long; the best are then confirmed.")
-]
-RayLogs = Annotated[
-    Path | None, option("--ray-logs", takes="folder", told="Keep the logs of a local Ray in this folder.")
-]
-TensorBoard = Annotated[
-    Path | None, option("--tensorboard", takes="folder", told="Also log scores for TensorBoard there.")
-]
 
 
 def search(
@@ -228,67 +191,7 @@ def search(
     folder = default_folder(found, settings) if run is None else run
     # From the first moment at which others can see the run, they can also stop it.
     with stop_request() as stop, Sweep.create(folder, found, settings) as sweep:
-        _drive(sweep, means, stop, as_json=as_json, quiet=quiet)
-
-
-def resume(
-    run: RunFolder,
-    tasks: Annotated[
-        list[str] | None,
-        option("--task", "-t", takes="task", told="Search for this task too (repeatable).", complete=TASKS),
-    ] = None,
-    trials: Annotated[
-        int | None, option("--trials", takes="n", told="Trials per task from now on.", default="as before")
-    ] = None,
-    sampler: Annotated[
-        str | None,
-        option(
-            "--sampler", takes="name", told="Who proposes from now on.", default="as before", complete=complete.samplers
-        ),
-    ] = None,
-    pruner: Annotated[
-        str | None,
-        chosen("--pruner", told="Who stops trials early from now on", among=names.PRUNERS, default="as before"),
-    ] = None,
-    confirm: Annotated[
-        int | None, option("--confirm", takes="n", told="Best genomes per task to train again.", default="as before")
-    ] = None,
-    keep: Annotated[
-        int | None,
-        option("--keep", takes="n", told="Trials per task whose networks are kept.", default="as before"),
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        option("--timeout", takes="seconds", told="Count a trial that takes longer as hung.", default="as before"),
-    ] = None,
-    engine: Engine = "ray",
-    address: Address = None,
-    slots: Slots = None,
-    hours: Hours = None,
-    ray_logs: RayLogs = None,
-    tensorboard: TensorBoard = None,
-    data: Data = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Go on with a run that was interrupted, or give one more trials or tasks."""
-    check_finite(timeout=timeout, hours=hours)
-    use_data(data)
-    from itnas.search.sweep import Means, Sweep
-
-    means = Means(engine=engine, address=address, slots=slots, hours=hours, ray_logs=ray_logs, tensorboard=tensorboard)
-    with stop_request() as stop, Sweep.open(run) as sweep:
-        given = {
-            "trials": trials,
-            "tasks": None if tasks is None else [*sweep.settings.tasks, *tasks],
-            "sampler": sampler,
-            "pruner": pruner,
-            "confirm": confirm,
-            "keep": keep,
-            "timeout": timeout,
-        }
-        sweep.extend(**{name: value for name, value in given.items() if value is not None})
-        _drive(sweep, means, stop, as_json=as_json, quiet=quiet)
+        drive(sweep, means, stop, as_json=as_json, quiet=quiet)
 
 
 def _check_device(name: str | None) -> None:
@@ -299,30 +202,6 @@ def _check_device(name: str | None) -> None:
 
 def _names(text: str) -> list[str]:
     return [] if text in ("none", "") else [part.strip() for part in text.split(",")]
-
-
-def _drive(sweep: Sweep, means: Means, stop: StopRequest, *, as_json: bool, quiet: bool) -> None:
-    """Run it, say what came of it, and end as the contract has it: 0, 3 without a success, 130 interrupted."""
-    from itnas.cli.sweep_view import sweep_progress
-    from itnas.run import Run
-    from itnas.store import RunReader
-
-    reader = RunReader(sweep.folder)
-    with sweep_progress(reader, quiet=quiet) as on_change:
-        state = sweep.run(means, stop=stop, on_change=on_change)
-    run = Run(sweep.folder)
-    if state == "interrupted":
-        say(f"interrupted; `itnas resume {sweep.folder}` goes on")
-        raise typer.Exit(INTERRUPTED)
-    if state == "late" and not quiet:
-        say(f"the time is up; `itnas resume {sweep.folder}` goes on")
-    if as_json:
-        say_json({"run": sweep.folder, "state": state, "findings": all_findings(run)})
-    else:
-        print_findings(run)
-    if not any(row["state"] == "complete" for row in reader.trials()):
-        say(f"no trial succeeded: see `itnas trials {sweep.folder}`")
-        raise typer.Exit(NO_SUCCESS)
 
 
 def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: bool) -> None:

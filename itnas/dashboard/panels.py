@@ -55,7 +55,9 @@ class Panel(NamedTuple):
             found = self.draw(view, choices)
         except (RunError, OSError) as error:
             return Drawn(nothing("not to be shown"), str(error))
-        return Drawn(_linked(found.figure), found.remark)
+        # A plot of which there is nothing to show says why itself.
+        said = [each.text for each in found.figure.layout.annotations] if not found.figure.data else []
+        return Drawn(_linked(found.figure), "" if found.remark in said else found.remark)
 
 
 PANELS: Registry[Panel] = Registry("panel")

@@ -12,6 +12,7 @@ from itnas.figures.gene_scores import numbered, numbers, texts
 from itnas.figures.palette import MUTED
 from itnas.figures.text import plain
 from itnas.figures.theme import figure, nothing, origin_colour
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,9 +73,13 @@ def prepare(trials: pd.DataFrame, chance: float | None = None, ceiling: float | 
     said = []
     for name in ("sampler", "random"):
         own = score[order][origin == name]
-        said.append(f"{name}: {len(own)} ended trials, {len(own) - np.isfinite(own).sum()} of them without a score")
+        said.append(
+            f"{name}: {counted(len(own), 'ended trial')}, {len(own) - np.isfinite(own).sum()} of them without a score"
+        )
     levels = _specialists(trials, score, order[origin == "specialist"])
-    said.append(f"{len(levels)} specialists" if len(levels) <= MOST_LEVELS else f"the best {MOST_LEVELS} specialists")
+    said.append(
+        counted(len(levels), "specialist") if len(levels) <= MOST_LEVELS else f"the best {MOST_LEVELS} specialists"
+    )
     if not np.isfinite(known).all() or len(known) < len(order):
         said.append(f"what has no score counts as {floor:.4g}")
     return Anytime(

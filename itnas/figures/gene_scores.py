@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from itnas.figures.palette import MUTED
 from itnas.figures.text import plain
 from itnas.figures.theme import CLEAR, LINES, figure, nothing
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +166,7 @@ def prepare(trials: pd.DataFrame, genes: pd.DataFrame, gene: str) -> GeneScores:
     generator = np.random.default_rng(0)
     x = place + generator.uniform(-0.3, 0.3, len(place))
     drawn = np.sort(generator.permutation(len(place))[:MOST_POINTS])
-    said = [f"{len(place)} complete trials, specialists left out"]
+    said = [f"{counted(len(place), 'complete trial')}, specialists left out"]
     if len(drawn) < len(place):
         said.append(f"boxes are of all, points of {len(drawn)} drawn by lot")
     if found.value is None and len(shown.labels) < len(found.labels):

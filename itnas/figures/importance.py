@@ -11,6 +11,7 @@ from itnas.figures.gene_scores import Column, binned, column, proposed, scored
 from itnas.figures.palette import MUTED
 from itnas.figures.text import plain
 from itnas.figures.theme import LINES, figure, nothing
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,10 +111,11 @@ def prepare(trials: pd.DataFrame, genes: pd.DataFrame, table: pd.DataFrame | Non
     """The 25 most important genes. `table`: what `importance` says of these trials, if it was asked already."""
     table = importance(trials, genes) if table is None else table
     count = len(scored(proposed(trials), genes).trial)
+    complete = counted(count, "complete trial")
     if not len(table):
-        why = "no genes" if count >= FEWEST else f"{count} complete trials besides the specialists, {FEWEST} are needed"
+        why = "no genes" if count >= FEWEST else f"{complete} besides the specialists, {FEWEST} are needed"
     else:
-        why = f"{count} complete trials, specialists left out"
+        why = f"{complete}, specialists left out"
         if count > MOST_TRIALS:
             why += f", of which {MOST_TRIALS} drawn by lot"
         if len(table) > MOST_BARS:

@@ -11,6 +11,7 @@ from itnas.figures.gene_scores import ABSENT, Column, column, numbered, scored
 from itnas.figures.palette import MUTED
 from itnas.figures.text import plain
 from itnas.figures.theme import figure, nothing
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +59,9 @@ def prepare(trials: pd.DataFrame, genes: pd.DataFrame, ranking: pd.DataFrame | N
     crossed = [_axis(str(genes.columns[place]), each, generator) for place, each in shown.items()]
     crossed.append(_scale("score", score, score, ratio=False))
     group, spans = _classes(score)
-    said = [f"{len(drawn)} complete trials"]
+    said = [counted(len(drawn), "complete trial")]
     if len(drawn) < len(best):
-        said = [f"the best {MOST_BEST} of {len(best)} complete trials and {len(drawn) - MOST_BEST} drawn by lot"]
+        said = [f"the best {MOST_BEST} of {len(best):,} complete trials and {len(drawn) - MOST_BEST} drawn by lot"]
     if len(shown) < len(columns):
         told = "in order of importance" if ranking is not None and len(ranking) else "as they come"
         said.append(f"{len(shown)} of {len(columns)} genes, {told}; {len(columns) - len(varied)} never vary")

@@ -11,6 +11,7 @@ from itnas.figures.gene_scores import numbered, numbers, texts
 from itnas.figures.palette import MUTED
 from itnas.figures.theme import ORIGINS, figure, nothing, origin_colour, origin_symbol
 from itnas.registry import check_choice
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def prepare(trials: pd.DataFrame, cost: str = "parameters") -> Pareto:
     origin[~np.isin(origin, list(SYMBOLS))] = "other"
     front = np.flatnonzero(best)[np.lexsort((score[best], spent[best]))]
 
-    said = [f"{len(kept)} complete trials, {len(front)} of them on the front"]
+    said = [f"{counted(len(kept), 'complete trial')}, {len(front)} of them on the front"]
     if int(complete.sum()) > len(kept):
         said.append(f"{int(complete.sum()) - len(kept)} without a score or {COSTS[cost]} left out")
     if not drawn.all():

@@ -13,6 +13,7 @@ from itnas.figures.gene_scores import numbers, texts
 from itnas.figures.palette import MUTED
 from itnas.figures.text import plain
 from itnas.figures.theme import LINES, figure, nothing
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,8 @@ def prepare(trials: pd.DataFrame, now: float | None = None) -> Timeline:
     spans = _Spans(lane, state, started - first, ended, number)
     span = float(ended.max())
     busy = sum(_covered(spans, place) for place in range(len(names))) / (span * len(names)) if span else 0.0
-    said = [f"{len(lane)} trials on {len(names)} workers, which had work {100 * busy:.0f} % of the time"]
+    who = f"{counted(len(lane), 'trial')} on {counted(len(names), 'worker')}"
+    said = [f"{who}, which had work {100 * busy:.0f} % of the time"]
     if len(names) > MOST_WORKERS:
         said.append(f"the first {MOST_WORKERS} workers drawn")
     share = None

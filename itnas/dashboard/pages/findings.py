@@ -12,7 +12,7 @@ from itnas.dashboard.parts import Part, go, number, pairs, place, score, seconds
 from itnas.dashboard.parts import block as block_place
 from itnas.dashboard.view import RunView
 from itnas.figures.emergence import height as emergence_height
-from itnas.shown import moment
+from itnas.shown import counted, moment
 
 
 def findings(view: RunView, _choices: Choices) -> list[Part]:
@@ -139,7 +139,7 @@ def _protocol(view: RunView, _choices: Choices) -> list[Part]:
     facts: list[tuple[str, Part]] = [
         ("space", sweep["space"]["name"]),
         ("trials per task", number(settings["trials"])),
-        ("replicas", f"{settings['replicas']} seeds for each learning rate"),
+        ("replicas", f"{counted(settings['replicas'], 'seed')} for each learning rate"),
         ("steps", str(steps)),
         ("length", str(settings.get("length") or "each task's own")),
         ("seed", str(settings["seed"])),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itnas.figures.explanation.verdict_row import Row, verdict_row
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,10 +208,3 @@ def _lines(curves: pd.DataFrame) -> list[Line]:
 
 def _told(value: float, low: float, high: float) -> str:
     return f"{value:.2f}" + (f" ({low:.2f} to {high:.2f})" if math.isfinite(low) and math.isfinite(high) else "")
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 sample`, `2 samples`; `2 numbers per head`."""
-    first, *rest = noun.split(" per ")
-    many = first if count == 1 else f"{first}s"
-    return " per ".join([f"{count} {many}", *rest])
