@@ -26,7 +26,7 @@ from itnas.training import (
     setup_for,
     train_recipe,
 )
-from itnas.training.trainer import RUNGS
+from itnas.training.recipes import RUNGS
 
 
 def build(genome: Genome | str | Path, task: Task | str, *, seed: int = 0) -> Network:

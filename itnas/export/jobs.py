@@ -18,7 +18,7 @@ from itnas.files import document_text, parse_document
 from itnas.genome import Genome, apart
 from itnas.scaling import scaled
 from itnas.tasks import Task, find
-from itnas.training.trainer import PRECISIONS
+from itnas.training.recipes import PRECISIONS
 from itnas.version import __version__
 
 REQUIREMENT = f"itnas=={__version__}"

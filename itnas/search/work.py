@@ -17,8 +17,8 @@ from itnas.search.printed import Printed
 from itnas.search.watcher import Watcher
 from itnas.training.group import DeviceLostError
 from itnas.training.population import Setup
+from itnas.training.recipes import Recipe
 from itnas.training.result import best_rate
-from itnas.training.trainer import Recipe
 
 Work = Callable[[Job, Callable[[], bool]], Generator[Message, None, None]]  # `perform`, or a stand-in for it
 

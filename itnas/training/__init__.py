@@ -5,10 +5,11 @@ from itnas.training.folder import TrainingFolder
 from itnas.training.group import DeviceLostError
 from itnas.training.launch import check_devices, device_group, joined_group, launched
 from itnas.training.population import Population, Setup
+from itnas.training.recipes import Recipe, recipe
 from itnas.training.result import Replica, Result
 from itnas.training.schedule import Budget
 from itnas.training.train import InterruptedTrainingError, Trained, follow, train_recipe
-from itnas.training.trainer import Recipe, Report, Training, probe, recipe
+from itnas.training.trainer import Report, Training, probe
 
 __all__ = [
     "Budget",

@@ -18,7 +18,8 @@ from itnas.flock import locked
 from itnas.genome import Genome
 from itnas.training import checkpoint
 from itnas.training.keeper import Keeper, State
-from itnas.training.trainer import Recipe, Training
+from itnas.training.recipes import Recipe
+from itnas.training.trainer import Training
 
 if TYPE_CHECKING:
     from itnas.training.result import Result

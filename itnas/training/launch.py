@@ -24,7 +24,7 @@ from itnas.training.data import sent
 from itnas.training.group import DeviceLostError, Group
 from itnas.training.helper import READY, SAID, Place
 from itnas.training.population import Setup
-from itnas.training.trainer import Recipe
+from itnas.training.recipes import Recipe
 
 START_SECONDS = 300.0  # in which a process must have loaded torch
 END_SECONDS = 10.0  # in which it must end once there is nothing left to do

@@ -11,8 +11,9 @@ from itnas.training.folder import best_replica
 from itnas.training.interval import Interval
 from itnas.training.keeper import Keeper
 from itnas.training.population import Setup
+from itnas.training.recipes import Recipe
 from itnas.training.result import Result
-from itnas.training.trainer import Recipe, Report, Training
+from itnas.training.trainer import Report, Training
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -132,6 +132,13 @@ def test_trials_that_are_chosen_are_shown(views: Views, name: str) -> None:
         check_figure(PANELS["curves"].drawn(view, choices).figure)
 
 
+@pytest.mark.parametrize("name", list(runs.ODD))
+def test_why_there_is_nothing_to_show_is_said_once(views: Views, name: str) -> None:
+    for _, panel in PANELS.items():
+        drawn = panel.drawn(views[name], Choices())
+        assert drawn.remark not in [each.text for each in drawn.figure.layout.annotations] or drawn.figure.data
+
+
 def test_what_depends_on_a_choice_says_so(views: Views) -> None:
     """What is renewed only when `needs` change must not change with anything else."""
     view = views["ordinary"]

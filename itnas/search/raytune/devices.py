@@ -24,8 +24,9 @@ from itnas.training.data import sent
 from itnas.training.folder import TrainingFolder
 from itnas.training.group import DeviceLostError
 from itnas.training.population import Setup
+from itnas.training.recipes import Recipe
 from itnas.training.train import InterruptedTrainingError
-from itnas.training.trainer import Recipe, Report
+from itnas.training.trainer import Report
 
 START_SECONDS = 600.0  # in which the cluster must have room
 LOOK_SECONDS = 0.1  # between two looks at what has come

@@ -19,7 +19,7 @@ from itnas.training.keeper import Keeper, State
 if TYPE_CHECKING:
     from itnas.genome import Genome
     from itnas.training.population import Setup
-    from itnas.training.trainer import Recipe
+    from itnas.training.recipes import Recipe
 
 # What a message holds.
 REPORT, CHECKPOINT, OUTCOME = "report", "checkpoint", "outcome"
