@@ -7,7 +7,8 @@ from numba import njit
 
 from itnas import Grid, IntegralTransform, MLPKernel, Sequence
 from itnas.operator.plans import fused_cpu, simd_numba, team
-from itnas.operator.plans.simd_numba import cos, erf, exp, fill, first_lanes, lanes_of, load, sin, store, total
+from itnas.operator.plans.simd_math_numba import cos, erf, exp, sin
+from itnas.operator.plans.simd_numba import fill, first_lanes, lanes_of, load, store, total
 from tests.operator.cases import assert_plan_agrees
 
 DIM = 6

@@ -4,21 +4,8 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
-from itnas.operator.plans.simd_numba import (
-    address,
-    at,
-    cos,
-    erf,
-    exp,
-    fill,
-    lanes_of,
-    load,
-    relu,
-    root,
-    sin,
-    step,
-    store,
-)
+from itnas.operator.plans.simd_math_numba import cos, erf, exp, relu, root, sin, step
+from itnas.operator.plans.simd_numba import address, at, fill, lanes_of, load, store
 
 IDENTITY, RELU, RELU2, SILU, GELU, SIN = range(6)
 LINK_IDENTITY, LINK_SIGMOID, LINK_SOFTMAX = range(3)
