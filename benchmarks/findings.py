@@ -9,17 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from itnas.figures.write import write_figure
 from itnas.models import DEFAULT_SPECIALISTS
 from itnas.run import Run
 
 from .sections import Section, command, run_sections
-from .sweeps import QUICK, finished, found_anywhere, searched_beside_specialists
+from .sweeps import QUICK, finished, found_anywhere, pictures, searched_beside_specialists
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "findings.json"
 SWEEP = HERE / "runs" / "findings"
-PICTURES = HERE.parent / "docs" / "pictures"
 TASKS = (
     "recall",
     "induction",
@@ -82,12 +80,7 @@ def searched_and_chance(quick: bool) -> list[dict[str, Any]]:
 def figures(quick: bool) -> list[dict[str, Any]]:
     """The pictures of docs/findings.md."""
     run = run_sweep(quick)
-    drawn = {"emergence": run.plot.emergence(), "triangle": run.plot.triangle()}
-    if quick:
-        return [{"figure": name} for name in drawn]
-    for name, figure in drawn.items():
-        write_figure(figure, PICTURES / f"findings-{name}.png")
-    return [{"figure": f"docs/pictures/findings-{name}.png"} for name in drawn]
+    return pictures("findings", {"emergence": run.plot.emergence(), "triangle": run.plot.triangle()}, quick=quick)
 
 
 SECTIONS: dict[str, Section] = {

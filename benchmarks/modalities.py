@@ -26,7 +26,7 @@ from itnas.tasks.blind import blind
 from itnas.training import Budget, Trained, recipe, train_recipe
 
 from .sections import Section, command, run_sections
-from .sweeps import QUICK, between, finished, found_anywhere, found_in_blocks, searched_beside_specialists
+from .sweeps import QUICK, between, finished, found_anywhere, found_in_blocks, pictures, searched_beside_specialists
 
 RESULTS = Path(__file__).parent / "results" / "modalities.json"
 SWEEP = Path(__file__).parent / "runs" / "modalities"
@@ -175,7 +175,8 @@ def run_sweep(quick: bool) -> Run:
         SWEEP,
         "modalities",
         TASKS,
-        trials=10,
+        trials=8,
+        pruner="halving",
         replicas=1,
         specialists=SPECIALISTS,
         confirm=2,
@@ -195,6 +196,11 @@ def emerged_in_blocks(quick: bool) -> list[dict[str, Any]]:
 
 def beside_specialists(quick: bool) -> list[dict[str, Any]]:
     return searched_beside_specialists(run_sweep(quick))
+
+
+def modality_figures(quick: bool) -> list[dict[str, Any]]:
+    """The pictures of docs/modalities.md."""
+    return pictures("modalities", {"emergence": run_sweep(quick).plot.emergence()}, quick=quick)
 
 
 def sizes(quick: bool) -> list[dict[str, Any]]:
@@ -220,6 +226,7 @@ SECTIONS: dict[str, Section] = {
     "emerged_in_blocks": emerged_in_blocks,
     "beside_specialists": beside_specialists,
     "sizes": sizes,
+    "modality_figures": modality_figures,
 }
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 from scipy.special import stdtrit
 
+from itnas.figures.write import write_figure
 from itnas.run import Run
 from itnas.search.entry import run_again, run_search
 
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 # A smoke test: one specialist, two proposals.
 QUICK: dict[str, Any] = {"trials": 3, "replicas": 1, "confirm": 0, "specialists": ["convnet"], "engine": "inline"}
 
@@ -103,6 +106,16 @@ def _standard_error(row: dict[str, Any]) -> float | None:
     if row["test_low"] is None:
         return None
     return float((row["test_score"] - row["test_low"]) / stdtrit(row["replicas"] - 1, 0.975))
+
+
+def pictures(name: str, figures: Mapping[str, go.Figure], *, quick: bool) -> list[dict[str, Any]]:
+    """Write docs/pictures/NAME-FIGURE.png for each; rows that say which."""
+    rows = []
+    for kind, figure in figures.items():
+        if not quick:
+            write_figure(figure, PICTURES / f"{name}-{kind}.png")
+        rows.append({"figure": f"docs/pictures/{name}-{kind}.png"})
+    return rows
 
 
 def between(low: float | None, high: float | None) -> str:

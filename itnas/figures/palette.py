@@ -5,6 +5,8 @@ from __future__ import annotations
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MUTED = "#888888"
+# Where no page says otherwise: text that can be read, and grids that stay behind it, on white and on black.
+INK, GRID = "#767676", "rgba(128, 128, 128, 0.3)"
 # Of kernels: what adds and what takes away, as red, green and blue. Zero is the page itself, be it light or dark.
 ADDS, TAKES = (213, 94, 0), (0, 114, 178)
 SIGNS = (

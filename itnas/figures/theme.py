@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from itnas.figures.palette import COLOURS, MUTED
+from itnas.figures.palette import COLOURS, GRID, INK, MUTED
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -53,11 +53,11 @@ def figure(
     for name, axis in (("xaxis", x), ("yaxis", y)):
         if axis is not None:
             titled = {"title": {"text": axis["title"], "font": {"size": 12}, "standoff": 8}} if "title" in axis else {}
-            axes[name] = {"gridcolor": MUTED, "zeroline": False, "automargin": True, "tickfont": {"size": 11}}
+            axes[name] = {"gridcolor": GRID, "zeroline": False, "automargin": True, "tickfont": {"size": 11}}
             axes[name] |= axis | titled
     shared = {
         "autosize": True,
-        "font": {"family": FONT, "size": 12},
+        "font": {"family": FONT, "size": 12, "color": INK},
         "margin": {"l": 48, "r": 12, "t": 16, "b": 40},
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,

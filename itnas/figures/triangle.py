@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itnas.figures.entries import single
+from itnas.figures.palette import GRID
 from itnas.figures.theme import SCALE, figure, nothing
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def draw(info: Triangle) -> go.Figure:
         "hovertemplate": "trial %{customdata[0]}, layer %{customdata[1]}<br>convolution %{a:.2f}, attention %{b:.2f}, "
         "recurrence %{c:.2f}<br>score %{marker.color:.4f}<extra></extra>",
     }
-    axis = {"showticklabels": False, "ticks": "", "showgrid": True, "gridcolor": "rgba(128, 128, 128, 0.25)"}
+    axis = {"showticklabels": False, "ticks": "", "showgrid": True, "gridcolor": GRID}
     corners = {
         name: axis | {"title": {"text": family, "font": {"size": 12}}}
         for name, family in zip(("aaxis", "baxis", "caxis"), CORNERS, strict=True)
