@@ -113,9 +113,9 @@ def demo(quick: bool) -> list[dict[str, Any]]:
     settings = SweepSettings.from_dict(profile("demo") | {"tasks": list(tasks)} | ({"steps": 20} if quick else {}))
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        command = [str(Path(sys.executable).with_name("itnas")), "search", DEMO_SPACE, "--profile", "demo", "--quiet"]
-        command += ["--run", str(run), *(part for task in tasks for part in ("--task", task))]
-        own, _ = _timed(command + (["--steps", "20"] if quick else []))
+        asked = ["--run", str(run), *(part for task in tasks for part in ("--task", task))]
+        short = ["--steps", "20"] if quick else []
+        own, _ = timed(itnas("search", DEMO_SPACE, "--profile", "demo", "--quiet", *asked, *short))
         trials = Run(run).trials()
         rows: list[dict[str, Any]] = [
             {"what": "itnas search --profile demo", "seconds": own, "trials": len(trials)}
@@ -127,9 +127,9 @@ def demo(quick: bool) -> list[dict[str, Any]]:
             "points": {task: _points(RunReader(run), task) for task in tasks},
         }
         for plan, name in (("auto", "layers of itnas"), ("dense", "layers in torch")):
-            asked = Path(folder) / "settings.json"
-            asked.write_text(json.dumps(given | {"plan": plan}))
-            peer, said = _timed([sys.executable, "-m", "benchmarks.peers.ray_optuna", str(asked)])
+            told_to = Path(folder) / "settings.json"
+            told_to.write_text(json.dumps(given | {"plan": plan}))
+            peer, said = timed([sys.executable, "-m", "benchmarks.peers.ray_optuna", str(told_to)])
             told = json.loads(said.splitlines()[-1])
             rows.append(
                 {"what": f"plain Ray Tune + OptunaSearch, {name}", "seconds": peer, "trials": told["trials"]}
@@ -145,7 +145,13 @@ def _points(reader: Any, task: str) -> list[dict[str, Any]]:
     return [data["parameters"] for data in tried if data["origin"] != "specialist"]
 
 
-def _timed(command: list[str]) -> tuple[float, str]:
+def itnas(*arguments: str) -> list[str]:
+    """A command of this environment's itnas."""
+    return [str(Path(sys.executable).with_name("itnas")), *arguments]
+
+
+def timed(command: list[str]) -> tuple[float, str]:
+    """Wall seconds of a command that must succeed, and what it printed."""
     begun = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
