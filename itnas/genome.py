@@ -104,7 +104,7 @@ class Genome(Settings):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def cost(self, length: int, task: Task | str | None = None, *, batch_size: int = 1) -> Cost:
-        """Parameters, flops per token and activation memory at `length`, without building the network.
+        """Parameters, flops per point and activation memory at `length`, without building the network.
 
         Without a task the encoder and the head, which depend on it, are left out, and points stand in a sequence.
         """

@@ -44,10 +44,16 @@ def export(
     force: Annotated[bool, flag("--force", told="Replace an earlier export.")] = False,
     distil_steps: Annotated[
         int | None,
-        option("--distil-steps", takes="n", told="native: steps in which a classical layer learns from its layer."),
+        option(
+            "--distil-steps",
+            takes="n",
+            told="native: steps in which a classical layer learns from its layer.",
+            default=400,
+        ),
     ] = None,
     tune_steps: Annotated[
-        int | None, option("--tune-steps", takes="n", told="native: steps in which the whole is tuned on the task.")
+        int | None,
+        option("--tune-steps", takes="n", told="native: steps in which the whole is tuned on the task.", default=300),
     ] = None,
     least: Annotated[
         float | None,

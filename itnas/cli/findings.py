@@ -10,7 +10,7 @@ from itnas.cli.findings_view import all_findings, print_findings
 from itnas.cli.listing import show
 from itnas.cli.names import STATES
 from itnas.cli.options import AsCsv, AsJson, RunFolder, chosen, flag, option
-from itnas.cli.screen import console, exclude, say_json
+from itnas.cli.screen import console, dated, exclude, say_json
 from itnas.cli.sweep_view import interval, picture
 
 
@@ -28,7 +28,8 @@ def status(
     exclude(watch=watch, json=as_json)
     reader = RunReader(run)
     if as_json:
-        say_json(summarise(reader))
+        found = summarise(reader)
+        say_json(found | {name: [dated(row) for row in found[name]] for name in ("running", "failures")})
         return
     found = summarise(reader)
     if not watch:
@@ -78,7 +79,7 @@ def trials(
             raise ValueError(f"--best must be at least 1, got {best}")
         rows = [row for task in known for row in _best(rows, task, best)]
     if as_json or as_csv:
-        show(rows, title="", as_json=as_json, as_csv=as_csv)
+        show([dated(row) for row in rows], title="", as_json=as_json, as_csv=as_csv)
     else:
         _table(rows)
 

@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from itnas.shown import moment
+
 # As wide as any table is: what reads a pipe wants whole lines.
 PIPE = 10_000
 
@@ -49,6 +51,12 @@ def plain(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [plain(each) for each in data]
     return str(data) if isinstance(data, Path) else data
+
+
+def dated(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as JSON and CSV have it, its moments in ISO 8601."""
+    moments = {name: row[name] for name in ("started", "finished") if row.get(name) is not None}
+    return row | {name: moment(seconds) for name, seconds in moments.items()}
 
 
 def check_finite(**given: float | None) -> None:

@@ -41,9 +41,14 @@ def search(
         int | None,
         option("--replicas", "-r", takes="n", told="Seeds of a trial, each with every learning rate.", default=3),
     ] = None,
-    steps: Annotated[int | None, option("--steps", takes="n", told="Training steps.", default="the task's own")] = None,
+    steps: Annotated[
+        int | None, option("--steps", takes="n", told="Training steps.", default="the genome's, else the task's")
+    ] = None,
     batch_size: Annotated[
-        int | None, option("--batch-size", takes="n", told="Samples per step and replica.", default="the task's own")
+        int | None,
+        option(
+            "--batch-size", takes="n", told="Samples per step and replica.", default="the genome's, else the task's"
+        ),
     ] = None,
     length: Annotated[
         int | None, option("--length", takes="n", told="Points per sample.", default="the task's own")
@@ -89,7 +94,7 @@ def search(
         option(
             "--specialists",
             takes="names",
-            told="Baselines to run first, with commas between, or none.",
+            told="Specialists to run first, with commas between, or none.",
             default="six of them",
             complete=complete.several((*names.SPECIALISTS, "none")),
         ),

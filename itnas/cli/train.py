@@ -59,7 +59,7 @@ def train(
         int, option("--replicas", "-r", takes="n", told="Seeds, each with every learning rate.", default=3)
     ] = 3,
     steps: Annotated[
-        int | None, option("--steps", takes="n", told="Budget in steps.", default="the task's own")
+        int | None, option("--steps", takes="n", told="Budget in steps.", default="the genome's, else the task's")
     ] = None,
     samples: Annotated[
         int | None,
@@ -67,7 +67,10 @@ def train(
     ] = None,
     seconds: Annotated[float | None, option("--seconds", takes="seconds", told="Budget in seconds instead.")] = None,
     batch_size: Annotated[
-        int | None, option("--batch-size", takes="n", told="Samples per step and replica.", default="the task's own")
+        int | None,
+        option(
+            "--batch-size", takes="n", told="Samples per step and replica.", default="the genome's, else the task's"
+        ),
     ] = None,
     width: Annotated[
         str | None, _amount("--width", "Another width: 128, or 2x for twice the genome's.", "the genome's")
@@ -147,7 +150,7 @@ def train(
         checkpoint_activations=checkpoint_activations,
         workers=workers,
     )
-    check_devices(made, setup, crew.devices, here=None if crew.place is None else 1)
+    check_devices(made, setup, crew.devices, here=None if crew.place is None else crew.place.local_rank + 1)
     probe(made, test=test)
     if crew.follows:
         follow_along(made, setup, crew)

@@ -43,7 +43,7 @@ COLUMNS: dict[str, tuple[str, int, int | None]] = {
     "score_low": ("low", 90, 4),
     "score_high": ("high", 90, 4),
     "parameters": ("parameters", 120, 0),
-    "flops": ("flops per token", 130, 0),
+    "flops": ("flops per point", 130, 0),
     "seconds": ("seconds", 100, 1),
     "rung": ("rung", 100, 0),
     "attempt": ("attempt", 90, 0),

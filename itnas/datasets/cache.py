@@ -29,6 +29,7 @@ from itnas.datasets.location import VARIABLE as DATA
 from itnas.datasets.location import root
 
 VARIABLE, LIMIT = "ITNAS_CACHE", "ITNAS_CACHE_GB"
+PASSED_ON = (DATA, VARIABLE, LIMIT)
 FOLDER, GIGABYTES = ".cache", 16.0
 OFF = ("none", "off", "0")
 
@@ -137,7 +138,7 @@ def passed_on() -> dict[str, str]:
         named = os.environ.get(name, "")
         if named and named.lower() not in OFF:
             os.environ[name] = os.path.abspath(named)
-    return {name: os.environ[name] for name in (DATA, VARIABLE, LIMIT) if os.environ.get(name)}
+    return {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
 
 
 def _limit() -> float:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from itnas.datasets.pictures import CorruptFileError
+
 SPLITS = (
     "train", "dev", "test1", "test2", "balanced/balanced_dev", "balanced/balanced_test1",
     "unbalanced/unbalanced_dev", "unbalanced/unbalanced_test1",
@@ -106,7 +108,9 @@ def images(folder: str | Path, pair: Pair) -> tuple[Path, Path]:
     for way in ways:
         if (way / pair.left).is_file() and (way / pair.right).is_file():
             return way / pair.left, way / pair.right
-    raise ValueError(f"{ways[0]} lacks {pair.left} or {pair.right}: ask for the images at github.com/lil-lab/nlvr")
+    nearest = next((way for way in ways if any((way / name).is_file() for name in (pair.left, pair.right))), ways[0])
+    absent = nearest / (pair.right if (nearest / pair.left).is_file() else pair.left)
+    raise CorruptFileError(absent, "it is not there; ask for the images at github.com/lil-lab/nlvr")
 
 
 def _record(line: bytes) -> Pair:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from itnas.datasets.vqa_answers import agreement, normalise_answer
+from itnas.datasets.vqa_answers import agreement, normalise_answer, on_one_line
 
 SPLITS = ("train2014", "val2014", "test2015", "test-dev2015")
 WITH_ANSWERS = ("train2014", "val2014")
@@ -112,12 +112,19 @@ def answer_vocabulary(records: Iterable[Record], size: int = 3129, least: int = 
     return {answer: number for number, answer in enumerate(ranked[:size])}
 
 
-def soft_targets(record: Record, vocabulary: Mapping[str, int]) -> npt.NDArray[np.float32]:
-    """For each class the soft accuracy of its answer, all answers normalised: [classes], zeros where none is known."""
+def soft_targets(record: Record, vocabulary: Mapping[str, int], *, official: bool = False) -> npt.NDArray[np.float32]:
+    """For each class the soft accuracy of its answer, all answers normalised: [classes], zeros where none is known.
+
+    `official`: as the evaluation scores it, which normalises nothing where all people gave one answer. To learn from,
+    "the dog" is as good as "dog".
+    """
     targets = np.zeros(len(vocabulary), dtype=np.float32)
     if record.answers is None:
         raise ValueError(f"question {record.question_id} has no public answers, so no targets")
-    for answer, people in Counter(map(normalise_answer, record.answers)).items():
+    said = [on_one_line(answer) for answer in record.answers]
+    if not official or len(set(said)) > 1:
+        said = [normalise_answer(answer) for answer in said]
+    for answer, people in Counter(said).items():
         if answer in vocabulary:
             targets[vocabulary[answer]] = agreement(people, len(record.answers))
     return targets

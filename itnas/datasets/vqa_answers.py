@@ -64,11 +64,12 @@ def without_punctuation(text: str) -> str:
 
 def normalise_answer(answer: str) -> str:
     """The answer as the official evaluation compares it where the ten people differ."""
-    words = [NUMBERS.get(word, word) for word in without_punctuation(_on_one_line(answer)).lower().split()]
+    words = [NUMBERS.get(word, word) for word in without_punctuation(on_one_line(answer)).lower().split()]
     return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
 
 
-def _on_one_line(answer: str) -> str:
+def on_one_line(answer: str) -> str:
+    """The answer with nothing changed but its line ends."""
     return answer.replace("\n", " ").replace("\t", " ").strip()
 
 
@@ -88,7 +89,7 @@ def vqa_accuracy(prediction: str, answers: Sequence[str]) -> float:
     """
     if isinstance(answers, str) or not answers:
         raise ValueError(f"the answers of at least one person are needed, as a list of texts, but got {answers!r}")
-    given, said = _on_one_line(prediction), [_on_one_line(answer) for answer in answers]
+    given, said = on_one_line(prediction), [on_one_line(answer) for answer in answers]
     if len(set(said)) > 1:
         given, said = normalise_answer(given), [normalise_answer(answer) for answer in said]
     return agreement(said.count(given), len(said))

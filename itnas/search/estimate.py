@@ -27,9 +27,8 @@ TRIED_GENOMES = 200
 
 def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, Any]:
     """A few genomes are trained for a few steps on each task; what they take is what the others may take."""
-    cpus = os.cpu_count() or 1
-    slots = 1 if means.engine == "inline" else means.slots or max(1, cpus // settings.devices_per_trial)
-    with _threads(None if means.engine == "inline" else max(1, cpus // slots)):
+    slots, threads = _at_once(settings, means)
+    with _threads(threads):
         rows = [_of_task(space, settings, task) for task in settings.tasks]
     return {
         "space": space.name,
@@ -37,8 +36,19 @@ def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, A
         "slots": slots,
         "tasks": rows,
         "seconds": sum(row["seconds"] for row in rows) / slots,
-        "remarks": _remarks(settings),
+        "remarks": _remarks(settings, means),
     }
+
+
+def _at_once(settings: SweepSettings, means: Means) -> tuple[int, int | None]:
+    """How many trials this machine runs at once, and the threads of each; None: all that there are."""
+    if means.engine == "inline":
+        return 1, None
+    from itnas.search.raytune.share import share_of
+
+    node = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+    share = share_of([node], means.slots, settings.devices_per_trial)
+    return share.slots, share.threads
 
 
 @contextmanager
@@ -118,10 +128,13 @@ def _seconds(genome: Genome, settings: SweepSettings, label: str) -> float:
     return (time.perf_counter() - started) / TIMED_STEPS
 
 
-def _remarks(settings: SweepSettings) -> list[str]:
-    if settings.trials > len(settings.specialists):
-        return []
-    return [
-        f"All {settings.trials} trials go to the {len(settings.specialists)} specialists, and nothing is searched: "
-        "ask for more with --trials, or for fewer specialists with --specialists."
-    ]
+def _remarks(settings: SweepSettings, means: Means) -> list[str]:
+    found = []
+    if settings.trials <= len(settings.specialists):
+        found.append(
+            f"All {settings.trials} trials go to the {len(settings.specialists)} specialists, and nothing is searched: "
+            "ask for more with --trials, or for fewer specialists with --specialists."
+        )
+    if means.address is not None:
+        found.append("That is for this machine alone: a cluster runs as many at once as its nodes have room for.")
+    return found

@@ -162,7 +162,7 @@ class Recorder:
                 self.writer.put("logs", [row])
 
     def cost(self, outcome: Outcome, name: str) -> float:
-        """A trial's cost in one of the currencies: parameters, flops per token, or seconds per step."""
+        """A trial's cost in one of the currencies: parameters, flops per point, or seconds per step."""
         if name == "flops":
             return outcome.flops
         if name == "seconds":

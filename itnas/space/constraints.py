@@ -22,7 +22,7 @@ class Constraints:
     """The most that a genome may cost at `length`, or at the task's own length where it has none of that; None: any."""
 
     parameters: int | None = None
-    flops: float | None = None  # of one forward pass, per token
+    flops: float | None = None  # of one forward pass, per point
     memory: float | None = None  # bytes that a training batch of one replica keeps for the backward pass
     length: int | None = None
 
@@ -43,7 +43,7 @@ class Constraints:
         if self.parameters is not None and cost.parameters > self.parameters:
             return f"parameters: {cost.parameters:,} > {self.parameters:,}"
         if self.flops is not None and cost.flops_per_token > self.flops:
-            return f"flops per token at length {length}: {cost.flops_per_token:,.0f} > {self.flops:,.0f}"
+            return f"flops per point at length {length}: {cost.flops_per_token:,.0f} > {self.flops:,.0f}"
         if self.memory is not None and cost.activation_bytes > self.memory:
             where = f"length {length} in batches of {batch_size}"
             return f"memory at {where}: {memory_text(cost.activation_bytes)} > {memory_text(self.memory)}"
@@ -69,7 +69,7 @@ class Constraints:
         if self.parameters is not None:
             found.append(f"parameters <= {self.parameters:,}")
         if self.flops is not None:
-            found.append(f"flops per token <= {self.flops:,.0f}")
+            found.append(f"flops per point <= {self.flops:,.0f}")
         if self.memory is not None:
             found.append(f"memory <= {memory_text(self.memory)}")
         return found + ([] if self.length is None else [f"at length {self.length}"])

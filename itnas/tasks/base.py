@@ -45,6 +45,7 @@ class Task(abc.ABC):
     position_dim: ClassVar[int] = 1  # axes of space; 0: points have no places
     presets: ClassVar[dict[str, dict[str, Any]]] = {}  # named settings: `mad-recall/small`
     published: ClassVar[bool] = False  # whether its samples are files of a published data set
+    aside: ClassVar[tuple[str, ...]] = ()  # settings that no sample depends on
     origin: ClassVar[str | None] = None  # `package.module:Class` of a user's task, which is found by that
 
     _: dataclasses.KW_ONLY
@@ -184,17 +185,25 @@ class Task(abc.ABC):
     @property
     def label(self) -> str:
         """What `find` finds this task by: its name, and the settings that differ from the defaults."""
+        return self._label(without=())
+
+    @property
+    def identity_label(self) -> str:
+        """The same without settings that no sample depends on: trainings that differ in those alone are one."""
+        return self._label(without=self.aside)
+
+    def _label(self, without: tuple[str, ...]) -> str:
         changed = [
             f"{field.name}={_shown(getattr(self, field.name))}"
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
+            if getattr(self, field.name) != field.default and field.name not in without
         ]
         return "/".join([self.origin or self.name, *([",".join(changed)] if changed else [])])
 
     @property
     def stream(self) -> str:
         """What the random numbers depend on: the settings that say what samples are like, not how many are used."""
-        return dataclasses.replace(self, steps=1, batch_size=1, examples=None).label
+        return dataclasses.replace(self, steps=1, batch_size=1, examples=None).identity_label
 
     def split_size(self, split: str) -> int | None:
         """How many samples a split has; None where they never end."""

@@ -14,8 +14,9 @@ from multiprocessing import connection
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from itnas.datasets.cache import PASSED_ON, passed_on
 from itnas.tasks import Batch
 from itnas.training.data import TrainingData, sent
 
@@ -36,6 +37,8 @@ class _Failed:
 class _Steps(Dataset[list[Batch] | _Failed]):
     def __init__(self, data: TrainingData) -> None:
         self.data = data
+        # The server that workers are forked from has the environment of the day it was started.
+        self.environment = passed_on()
         sent(data, data.task)
 
     def __getitem__(self, step: int) -> list[Batch] | _Failed:
@@ -90,7 +93,7 @@ class DataAhead:
                 collate_fn=_as_it_is,
                 num_workers=self.workers,
                 prefetch_factor=AHEAD,
-                worker_init_fn=_end_with_parent,
+                worker_init_fn=_begin,
                 multiprocessing_context=context,
                 # Without one, it would draw from the random numbers of everybody else.
                 generator=torch.Generator(),
@@ -98,7 +101,18 @@ class DataAhead:
             return iter(loader)
 
 
-def _end_with_parent(_number: int) -> None:
+def _begin(_number: int) -> None:
+    """What a worker does first."""
+    told = get_worker_info()
+    assert told is not None
+    assert isinstance(told.dataset, _Steps)
+    for name in PASSED_ON:
+        os.environ.pop(name, None)
+    os.environ.update(told.dataset.environment)
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
     """The loader's own watch looks after the process that forked this one, which is the server; and that lives on as
     long as there are workers."""
     parent = multiprocessing.parent_process()

@@ -41,7 +41,7 @@ class Recipe:
         """What tells this training from another, as plain data."""
         return {
             "genome": self.genome.canonical().to_dict(),
-            "task": self.task.label,
+            "task": self.task.identity_label,
             "seeds": list(self.seeds),
             "budget": {self.budget.unit: self.budget.amount},
             "batch_size": self.batch_size,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from itnas.models import Network
 
 CHECKPOINT_SECONDS = 15.0
+LEAST_BETWEEN = 20  # times what the last checkpoint took: large ones come less often
 
 
 class InterruptedTrainingError(Exception):
@@ -77,8 +78,10 @@ def train_recipe(
         """Between steps. The first checkpoint comes after the first step, when it is clear that steps are possible."""
         nonlocal due
         if folder is not None and training.step > started and time.monotonic() >= due:
+            begun = time.monotonic()
             folder.save(training)
-            due = time.monotonic() + CHECKPOINT_SECONDS
+            ended = time.monotonic()
+            due = ended + max(CHECKPOINT_SECONDS, LEAST_BETWEEN * (ended - begun))
         return stop()
 
     for report in training.reports(pause):

@@ -95,7 +95,10 @@ class Training:
     def _join(self) -> None:
         """All processes begin with the state of the leading one, which may have been resumed."""
         if self.group is not None:
-            state = self.group.told(self.state() if self.group.leads else None)
+            tensors, data = self.state()
+            # Tensors of one GPU would come out on that GPU in every process.
+            plain = {name: tensor.cpu() for name, tensor in tensors.items()}
+            state = self.group.told((plain, data) if self.group.leads else None)
             if not self.group.leads:
                 self.restore(*state)
 

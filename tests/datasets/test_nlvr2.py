@@ -69,8 +69,12 @@ def test_images_are_found_where_the_archives_put_them(cloned: Path) -> None:
     first, second = records(cloned, "train")
     folder = cloned / "images/train/37"
     assert images(cloned, first) == (folder / "train-10171-0-img0.png", folder / "train-10171-0-img1.png")
-    with pytest.raises(ValueError, match=r"images/train/0 lacks train-2-3-img0.png or train-2-3-img1.png"):
+    with pytest.raises(ValueError, match=r"images/train/0/train-2-3-img0.png is corrupt: it is not there; ask for"):
         images(cloned, second)
+    _touch(cloned / "images/train/0/train-2-3-img0.png")
+    with pytest.raises(ValueError, match=r"images/train/0/train-2-3-img1.png is corrupt"):
+        images(cloned, second)
+    (cloned / "images/train/0/train-2-3-img0.png").unlink()
     _touch(*(cloned / f"train-2-3-img{side}.png" for side in (0, 1)))
     assert images(cloned, second)[1] == cloned / "train-2-3-img1.png"
     assert images(cloned, records(cloned, "balanced/balanced_dev")[0])[0] == cloned / "dev/dev-1-0-img0.png"

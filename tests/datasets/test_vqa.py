@@ -10,6 +10,7 @@ import pytest
 
 from itnas.datasets import vqa
 from itnas.datasets.vqa import Record, answer_vocabulary, missing, read, soft_targets
+from itnas.datasets.vqa_answers import normalise_answer, vqa_accuracy
 
 LICENSE = {"url": "http://creativecommons.org/licenses/by/4.0/", "name": "Creative Commons Attribution 4.0"}
 INFO = {
@@ -218,6 +219,25 @@ def test_vocabulary_counts_questions_by_normalised_answer() -> None:
     assert answer_vocabulary(reversed(records)) == {answer: number for number, answer in enumerate(expected)}
     assert list(answer_vocabulary(records, size=2)) == ["dog", "2"]
     assert list(answer_vocabulary(records, least=8))[-1] == "rare"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ["the dog"] * 10,
+        ["t-shirt"] * 10,
+        ["dog"] * 10,
+        ["two"] * 9 + ["2"],
+        ["2 "] * 10,
+        ["dog", "cat"] * 5,
+        ["a\nb"] * 10,
+    ],
+)
+def test_what_is_scored_is_what_the_official_evaluation_gives_each_class(answers: list[str]) -> None:
+    classes = ["dog", "2", "t shirt", "tshirt", "cat", "b"]
+    assert classes == [normalise_answer(each) for each in classes]
+    found = soft_targets(record(answers), {each: place for place, each in enumerate(classes)}, official=True)
+    np.testing.assert_allclose(found, [vqa_accuracy(each, answers) for each in classes], rtol=1e-6)
 
 
 def test_soft_targets_are_the_accuracy_of_each_class() -> None:

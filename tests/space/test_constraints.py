@@ -24,7 +24,7 @@ def test_the_first_one_broken_is_told_with_figures() -> None:
 def test_flops_hold_at_the_length_given_or_at_the_tasks_own() -> None:
     at = {length: GENOME.cost(length, "recall").flops_per_token for length in (32, 64)}
     between = sum(at.values()) / 2
-    assert said(f"{{flops: {between}}}") == f"flops per token at length 64: {at[64]:,.0f} > {between:,.0f}"
+    assert said(f"{{flops: {between}}}") == f"flops per point at length 64: {at[64]:,.0f} > {between:,.0f}"
     assert said(f"{{flops: {between}, length: 32}}") is None
     assert said(f"{{flops: {between}}}", "recall/length=32") is None
 

@@ -20,7 +20,8 @@ null, never `NaN` or `Infinity`. Every key that a table below names is there, in
 listings have the same columns, a list or an object in a cell is JSON, and null is an empty cell.
 
 Scores are in the metric of their task; what has no unit is a count, a share, a name or a sentence. `trials()`
-and `findings()` of `itnas.Run` have the same columns. JSON schemas come from the same definitions:
+and `findings()` of `itnas.Run` have the same columns, moments there being seconds since 1970. JSON schemas come from
+the same definitions:
 
 ```python
 from pydantic import TypeAdapter

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from itnas.cli.outputs.base import Output, Shape, told
 
-EPOCH = "s since 1970-01-01 UTC"
 State = Literal["running", "complete", "pruned", "failed", "infeasible"]
 Origin = Literal["specialist", "random", "sampler"]
 
@@ -30,8 +29,8 @@ class Trial(Shape):
     flops: float | None = told("operations of a forward pass", "per point")
     learning_rate: float | None = told("the best learning rate")
     worker: str | None = told("host and process that trained it")
-    started: float | None = told("when it began", EPOCH)
-    finished: float | None = told("when it ended", EPOCH)
+    started: str | None = told("when it began", "ISO 8601")
+    finished: str | None = told("when it ended", "ISO 8601")
     seconds: float | None = told("how long it took", "s")
     reason: str | None = told("why it was pruned or failed")
     repeat: int = told("how often its genome had been tried on the task before")
@@ -102,14 +101,14 @@ class Running(Shape):
     name: str | None = told("the specialist's name")
     attempt: int = told("how often it was begun")
     rung: int = told("rungs that it has reached")
-    started: float = told("when it began", EPOCH)
+    started: str = told("when it began", "ISO 8601")
 
 
 class Failure(Shape):
     trial: int = told("which trial")
     task: str = told("on which task")
     reason: str | None = told("why it failed")
-    finished: float | None = told("when", EPOCH)
+    finished: str | None = told("when", "ISO 8601")
 
 
 class Status(Shape):

@@ -53,7 +53,7 @@ def _compared(view: RunView, choices: Choices) -> list[Part]:
         ["score (95 %)", *(score(row) for row in rows)],
         ["test score (95 %)", *(score(tests.get(each, {}), "test_score") for each in numbers)],
         ["parameters", *(number(row["parameters"]) for row in rows)],
-        ["FLOPs per token", *(number(row["flops"]) for row in rows)],
+        ["FLOPs per point", *(number(row["flops"]) for row in rows)],
         ["learning rate", *(number(row["learning_rate"]) for row in rows)],
         ["its layers", *(_families(view.layers_of(each)) for each in numbers)],
         ["kernels", *(_pictures(view, each) for each in numbers)],

@@ -50,7 +50,7 @@ def _about(view: RunView, choices: Choices) -> list[Part]:
         ("state", row["state"] + (f" at rung {row['rung']}" if row["state"] in ("pruned", "running") else "")),
         ("score (95 %)", score(row)),
         ("parameters", number(row["parameters"])),
-        ("FLOPs per token", number(row["flops"])),
+        ("FLOPs per point", number(row["flops"])),
         ("learning rate", number(row["learning_rate"])),
         ("time", seconds(row["seconds"])),
         ("attempts", number(row["attempt"])),

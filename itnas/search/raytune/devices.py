@@ -49,13 +49,15 @@ def train_on_ray(
     if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"--device {device} on a Ray cluster: say auto, cpu or cuda; Ray chooses which ones")
     state = folder.state()
-    with ray_session(address, cpus=max(devices, os.cpu_count() or 1) if address is None else None) as session:
+    with ray_session(
+        address, cpus=max(devices * (1 + setup.workers), os.cpu_count() or 1) if address is None else None
+    ) as session:
         kind = _kind(session, device, devices)
-        with _ranks(devices, kind) as ranks:
+        with _ranks(devices, kind, 1 + setup.workers) as ranks:
             order = _order(recipe)
             where = _sure(ranks[0].meeting_place.remote())
             runs = [
-                rank.train.remote(order, setup, number, devices, where, state if number == 0 else None, test)
+                rank.train.remote(order, setup, number, devices, where, kind, state if number == 0 else None, test)
                 for number, rank in enumerate(ranks)
             ]
             finished = _attend(recipe, ranks, runs, folder, on_report, stop)
@@ -73,18 +75,19 @@ def _kind(session: Session, device: str, devices: int) -> str:
 
 
 @contextmanager
-def _ranks(devices: int, kind: str) -> Iterator[list[Any]]:
+def _ranks(devices: int, kind: str, cpus: int) -> Iterator[list[Any]]:
     """A process for each device, all of them or none: two trainings that have half of what they need would wait for
     ever."""
-    bundle = {"CPU": 1.0} | ({"GPU": 1.0} if kind == "GPU" else {})
+    bundle = {"CPU": float(cpus)} | ({"GPU": 1.0} if kind == "GPU" else {})
     together = placement_group([bundle] * devices, strategy="PACK")
     try:
         if not together.wait(START_SECONDS):
-            raise ValueError(f"the Ray cluster had no room for {devices} devices within {START_SECONDS:g} seconds")
+            wanted = f"{devices} devices with {cpus} CPUs each"
+            raise ValueError(f"the Ray cluster had no room for {wanted} within {START_SECONDS:g} seconds")
         actor: Any = ray.remote(Rank)
         ranks = [
             actor.options(
-                num_cpus=1,
+                num_cpus=cpus,
                 num_gpus=bundle.get("GPU", 0.0),
                 # One call trains, the others ask how it goes.
                 max_concurrency=4,

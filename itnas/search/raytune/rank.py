@@ -91,7 +91,15 @@ class Rank:
         self.stop.set()
 
     def train(
-        self, order: Order, setup: Setup, rank: int, size: int, where: tuple[str, int], state: State | None, test: bool
+        self,
+        order: Order,
+        setup: Setup,
+        rank: int,
+        size: int,
+        where: tuple[str, int],
+        kind: str,
+        state: State | None,
+        test: bool,
     ) -> None:
         """Train with the others; the first one leads."""
         recipe = order.recipe()
@@ -104,7 +112,7 @@ class Rank:
         if (interface := _interface(_own_address())) is not None:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
         # Ray shows a process the one GPU that it was given.
-        device = torch.device("cuda", 0) if os.environ.get("CUDA_VISIBLE_DEVICES") else torch.device("cpu")
+        device = torch.device("cuda", 0) if kind == "GPU" else torch.device("cpu")
         torch.set_num_threads(1)
         held = self.listening.detach() if self.listening is not None else None
         store = dist.TCPStore(  # type: ignore[attr-defined]

@@ -129,6 +129,8 @@ class Filed(Published[Sample]):
     process, and it stops. As many threads read as torch may use to compute.
     """
 
+    aside: ClassVar[tuple[str, ...]] = ("corrupt",)
+
     corrupt: int = 100
 
     def check_settings(self) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from itnas.datasets import nlvr2
-from itnas.datasets.pictures import CorruptFileError, Picture, whole, working_side
+from itnas.datasets.pictures import Picture, whole, working_side
 from itnas.models.interface import Modality
 from itnas.operator.domain import Grid, Sequence, Union
 from itnas.tasks.base import register
@@ -80,10 +80,7 @@ class Nlvr2(Scenes[Stated]):
 
     def load(self, split: str, row: int) -> Stated:
         pair = _pairs(self.folder, split)[row]
-        try:
-            left, right = nlvr2.images(self.folder, pair)
-        except ValueError as error:
-            raise CorruptFileError(self.folder / pair.left, str(error)) from error
+        left, right = nlvr2.images(self.folder, pair)
         side = working_side(self.size)
         return Stated(read_picture(left, side), read_picture(right, side), pair)
 

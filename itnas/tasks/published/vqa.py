@@ -100,7 +100,7 @@ class VqaV2(Scenes[Asked]):
         vocabulary = _vocabulary(self.folder, self.answers)
         targets = np.zeros((len(samples), self.answers), dtype=np.float32)
         for row, each in enumerate(samples):
-            targets[row, : len(vocabulary)] = vqa.soft_targets(each.record, vocabulary)
+            targets[row, : len(vocabulary)] = vqa.soft_targets(each.record, vocabulary, official=split != "train")
         made = self._laid(patches(views, self.patch), [each.record.question for each in samples])
         return Batch(made.inputs, torch.from_numpy(targets), domain=made.domain)
 
