@@ -195,7 +195,11 @@ def upright(labels: NDArray[np.int64], u: Points) -> Points:
 
 def rotations(rng: np.random.Generator, size: int) -> Points:
     """Rotation matrices [B, 3, 3], uniform: those of uniform unit quaternions."""
-    quaternion = rng.standard_normal((4, size))
+    return rotations_of(rng.standard_normal((4, size)))
+
+
+def rotations_of(quaternion: NDArray[np.float64]) -> Points:
+    """Of quaternions [4, B] of any length."""
     w, x, y, z = quaternion / np.linalg.norm(quaternion, axis=0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from itnas.operator.domain import Domain
 from itnas.tasks import Batch, Task
+from itnas.tasks.published.base import Published
 from itnas.training.loss import scored_entries
 
 
@@ -80,9 +81,25 @@ class TrainingData:
     task: Task
     seeds: tuple[int, ...]
     size: int
+    rows: slice = field(default_factory=lambda: slice(None))  # what this process trains on
+
+    @property
+    def cut(self) -> bool:
+        """Whether batches hold these rows alone: where samples are read from files, no others are."""
+        return isinstance(self.task, Published)
 
     def __getitem__(self, step: int) -> list[Batch]:
+        if isinstance(self.task, Published):
+            return [self.task.share(self.rows, "train", seed=seed, step=step, size=self.size) for seed in self.seeds]
         return [self.task.batch("train", seed=seed, step=step, size=self.size) for seed in self.seeds]
+
+    def stacked(self, batches: Sequence[Batch], members: Tensor, device: torch.device) -> StackedBatch:
+        """What this process trains on, given to the replicas."""
+        if not self.cut:
+            return stacked(batches, members, device, self.rows)
+        own = stacked(batches, members, device)
+        # Losses are divided by how many the whole batch has. Samples of files have equally many, and no mask.
+        return replace(own, total=own.total * (self.size / own.inputs.shape[1]))
 
 
 def sent(what: Any, task: Task) -> bytes:

@@ -20,7 +20,7 @@ from itnas.operator.kernel.rank import open_count
 from itnas.tasks import Batch, Task
 from itnas.training.ahead import DataAhead
 from itnas.training.captured import CapturedStep
-from itnas.training.data import StackedBatch, TrainingData, stacked
+from itnas.training.data import StackedBatch, TrainingData
 from itnas.training.group import Group
 from itnas.training.loss import losses
 from itnas.training.memory import ran_out
@@ -76,10 +76,12 @@ class Population:
         self.base_rates = torch.tensor(self.learning_rates, dtype=torch.float32, device=device)
         self.alive: Bool[Tensor, " replicas"] = torch.ones(self.replicas, dtype=torch.bool, device=device)
         self.died: Int[Tensor, " replicas"] = torch.full((self.replicas,), -1, device=device)
-        data = TrainingData(task, tuple(seeds), self.batch_size)
-        self.data: TrainingData | DataAhead = DataAhead(data, self.setup.workers) if self.setup.workers else data
         group = self.setup.group
-        self.rows = slice(None) if group is None else group.share(self.batch_size)
+        rows = slice(None) if group is None else group.share(self.batch_size)
+        self.made = TrainingData(task, tuple(seeds), self.batch_size, rows)
+        self.data: TrainingData | DataAhead = self.made
+        if self.setup.workers:
+            self.data = DataAhead(self.made, self.setup.workers)
         self.captured = CapturedStep(self.advance) if self.setup.capture and device.type == "cuda" else None
 
     @property
@@ -88,7 +90,7 @@ class Population:
 
     def batch(self, step: int) -> StackedBatch:
         """What this process trains on at a step."""
-        return stacked(self.data[step], self.members, self.setup.device, self.rows)
+        return self.made.stacked(self.data[step], self.members, self.setup.device)
 
     def step(self, step: int, factor: float) -> Float[Tensor, " replicas"]:
         """One training step at `factor` times the learning rates; the loss of each replica before it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from itnas.datasets.pictures import Box, Picture
-from itnas.tasks.shape_clouds import rotations, turns
+from itnas.tasks.batch import Batch
+from itnas.tasks.shape_clouds import rotations_of, turns
 
 Points = NDArray[np.float64]
 Rotation = Literal["none", "z", "so3"]
@@ -55,17 +56,27 @@ def smoothed(targets: Tensor, classes: int, smoothing: float) -> Tensor:
     return F.one_hot(targets, classes).float() * (1 - smoothing) + smoothing / classes
 
 
-def mixed(rng: np.random.Generator, inputs: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al., arXiv 1710.09412): each sample and its targets blended with those of another one, in shares
-    drawn from Beta(alpha, alpha)."""
-    share = torch.from_numpy(rng.beta(alpha, alpha, size=len(inputs)).astype(np.float32))
-    other = torch.from_numpy(rng.permutation(len(inputs)))
+class Mates(NamedTuple):
+    """Mixup (Zhang et al., arXiv 1710.09412): into each sample and its targets those of another one are blended."""
 
-    def blended(values: Tensor) -> Tensor:
-        own = share.view(-1, *(1,) * (values.dim() - 1))
-        return own * values + (1 - own) * values[other]
+    others: NDArray[np.int64]  # of each sample of a batch
+    shares: NDArray[np.float32]  # what a sample keeps of its own
 
-    return blended(inputs), blended(targets)
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, size: int, alpha: float) -> Mates:
+        """Shares from Beta(alpha, alpha)."""
+        return cls(rng.permutation(size), rng.beta(alpha, alpha, size=size).astype(np.float32))
+
+    def blended(self, batch: Batch, read: NDArray[np.int64], wanted: NDArray[np.int64]) -> Batch:
+        """The wanted samples. `read`: the places in the whole batch of what `batch` holds, rising."""
+        own, other = (torch.from_numpy(np.searchsorted(read, each)) for each in (wanted, self.others[wanted]))
+        kept = torch.from_numpy(self.shares[wanted])
+
+        def both(values: Tensor) -> Tensor:
+            share = kept.view(-1, *(1,) * (values.dim() - 1))
+            return share * values[own] + (1 - share) * values[other]
+
+        return Batch(both(batch.inputs), both(batch.targets), domain=batch.domain)
 
 
 def turned(rng: np.random.Generator, kind: Rotation, clouds: Sequence[Points]) -> list[Points]:
@@ -73,7 +84,7 @@ def turned(rng: np.random.Generator, kind: Rotation, clouds: Sequence[Points]) -
     if kind == "none":
         return list(clouds)
     size = len(clouds[0])
-    matrices = turns(rng.random(size)) if kind == "z" else rotations(rng, size)
+    matrices = turns(rng.random(size)) if kind == "z" else rotations_of(rng.standard_normal((size, 4)).T)
     return [vectors @ matrices for vectors in clouds]
 
 

@@ -21,7 +21,9 @@ from itnas.datasets.pictures import CorruptFileError
 from itnas.registry import check_choice
 from itnas.tasks.base import SCORED_TOGETHER, Task
 from itnas.tasks.batch import Batch
+from itnas.tasks.published.augment import Mates
 from itnas.tasks.published.order import Order, Rows
+from itnas.tasks.published.some import Some
 from itnas.tasks.stream import SPLITS, generator
 
 Sample = TypeVar("Sample")
@@ -80,21 +82,44 @@ class Published(Task, Generic[Sample]):
     def batch(
         self, split: str = "train", *, seed: int = 0, step: int = 0, size: int | None = None, length: int | None = None
     ) -> Batch:
-        check_choice("split", split, SPLITS)
         size = self.batch_size if size is None else size
+        return self.share(slice(None), split, seed=seed, step=step, size=size, length=length)
+
+    def share(
+        self,
+        wanted: slice,
+        split: str = "train",
+        *,
+        seed: int = 0,
+        step: int = 0,
+        size: int,
+        length: int | None = None,
+    ) -> Batch:
+        """Some samples of a batch, as they are in the whole. No others are read, but those that are blended into them:
+        of several devices each reads what it trains on."""
+        check_choice("split", split, SPLITS)
         length = self.length if length is None else length
         self.check_length(length)
         rows = self._rows(split)
         order = Order((self.set_name, split, "order", seed), len(rows))
-        samples = self.loaded(split, rows, order, range(step * size, (step + 1) * size))
-        return self.assemble(samples, split, generator(self.stream, split, seed, step), length)
+        rng, places = generator(self.stream, split, seed, step), np.arange(size)[wanted]
+        mates = self.mates(split, generator(self.stream, split, seed, step, "mates"), size)
+        read = places if mates is None else np.unique(np.concatenate([places, mates.others[places]]))
+        samples = self.loaded(split, rows, order, (step * size + read).tolist())
+        made = self.assemble(samples, split, Some(rng, size, read), length)
+        return made if mates is None else mates.blended(made, read, places)
+
+    def mates(self, split: str, rng: np.random.Generator, size: int) -> Mates | None:
+        """Which other sample of its batch is blended into each one; None: there is no such thing."""
+        return None
 
     def draw(self, rng: np.random.Generator, size: int, length: int) -> Batch:
         """Training samples, with replacement."""
         rows = self._rows("train")
         order = Order((self.set_name, "draw", int(rng.integers(2**62))), len(rows))
         samples = self.loaded("train", rows, order, rng.integers(len(rows), size=size).tolist())
-        return self.assemble(samples, "train", rng, length)
+        made, mates = self.assemble(samples, "train", rng, length), self.mates("train", rng, size)
+        return made if mates is None else mates.blended(made, np.arange(size), np.arange(size))
 
     def portions(self, split: str, size: int) -> Iterator[Batch]:
         """The first `size` samples for validation; of the test split all, as it is what published scores are on."""

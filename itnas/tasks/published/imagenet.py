@@ -18,7 +18,7 @@ from itnas.datasets.pictures import Picture, centre, working_side
 from itnas.operator.domain import Grid
 from itnas.tasks.base import register
 from itnas.tasks.batch import Batch
-from itnas.tasks.published.augment import flipped, mixed, random_boxes, smoothed
+from itnas.tasks.published.augment import Mates, flipped, random_boxes, smoothed
 from itnas.tasks.published.base import Filed
 from itnas.tasks.published.order import Division, Rows, divided
 from itnas.tasks.published.patches import check_patches, cut_out, grid_side, patches, read_picture
@@ -133,9 +133,10 @@ class ImageNet(Filed[Labelled]):
         inputs, targets = patches(views, self.patch), torch.tensor([sample.label for sample in samples])
         if split == "train" and (self.mixup or self.smoothing):
             targets = smoothed(targets, self.outputs, self.smoothing)
-        if split == "train" and self.mixup:
-            inputs, targets = mixed(rng, inputs, targets, self.mixup)
         return Batch(inputs, targets, domain=Grid((side, side)))
+
+    def mates(self, split: str, rng: np.random.Generator, size: int) -> Mates | None:
+        return Mates.drawn(rng, size, self.mixup) if split == "train" and self.mixup else None
 
     def outline(self, size: int, length: int) -> Batch:
         side = grid_side(self.name, length)

@@ -104,10 +104,9 @@ class ModelNet40(Filed[Surface]):
         return Surface(the_cache().get(path, f"surface {DRAWN}", partial(drawn, path)), label)
 
     def assemble(self, samples: Sequence[Surface], split: str, rng: np.random.Generator, length: int) -> Batch:
-        kept = [
-            each.points[rng.choice(DRAWN, length, replace=False) if split == "train" else slice(length)]
-            for each in samples
-        ]
+        every = [np.arange(length)] * len(samples)
+        chosen = rng.random((len(samples), DRAWN)).argsort(1)[:, :length] if split == "train" else every
+        kept = [each.points[own] for each, own in zip(samples, chosen, strict=True)]
         both = np.stack(kept).astype(np.float64)
         points, normals = turned(
             rng, self.rotate_test if split == "test" else self.rotate, [both[..., :3], both[..., 3:]]

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itnas.tasks.published.augment import flipped, jittered, mixed, random_boxes, smoothed, turned
+from itnas.tasks import Batch
+from itnas.tasks.published.augment import Mates, flipped, jittered, random_boxes, smoothed, turned
 from itnas.tasks.published.patches import DEVIATION, MEAN, patches
 
 
@@ -48,7 +49,9 @@ def test_shares_of_mixed_targets_add_up_to_one(size: int, alpha: float, seed: in
     rng = np.random.default_rng(seed)
     inputs = torch.from_numpy(rng.normal(size=(size, 3, 2)).astype(np.float32))
     targets = smoothed(torch.from_numpy(rng.integers(0, 7, size)), 7, 0.1)
-    blended, shares = mixed(rng, inputs, targets, alpha)
+    every = np.arange(size)
+    made = Mates.drawn(rng, size, alpha).blended(Batch(inputs, targets), every, every)
+    blended, shares = made.inputs, made.targets
     assert shares.sum(-1).numpy() == pytest.approx(np.ones(size), abs=1e-5)
     assert float(shares.min()) >= 0
     assert float(blended.abs().max()) <= float(inputs.abs().max()) * (1 + 1e-5)
@@ -57,7 +60,9 @@ def test_shares_of_mixed_targets_add_up_to_one(size: int, alpha: float, seed: in
 def test_inputs_and_targets_are_mixed_alike() -> None:
     """Each sample's input tells its share, so the target must tell the same."""
     targets = torch.eye(6)
-    blended, shares = mixed(np.random.default_rng(1), targets.clone(), targets, 1.0)
+    every = np.arange(6)
+    made = Mates.drawn(np.random.default_rng(1), 6, 1.0).blended(Batch(targets.clone(), targets), every, every)
+    blended, shares = made.inputs, made.targets
     assert torch.equal(blended, shares)
     assert not torch.equal(shares, targets)
 

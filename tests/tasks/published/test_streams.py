@@ -9,6 +9,7 @@ import torch
 
 from itnas.models import specialist
 from itnas.tasks import Batch, Task, find
+from itnas.tasks.base import take
 from itnas.tasks.published.base import Published
 from itnas.training.population import Population
 from tests.tasks.published.miniatures import SMALL
@@ -50,6 +51,22 @@ def test_a_batch_is_a_function_of_its_arguments(name: str) -> None:
     assert not same(first, task.batch(seed=3, step=6, size=4))
     assert not same(first, task.batch(seed=4, step=5, size=4))
     assert same(first, pickle.loads(pickle.dumps(first)))
+
+
+AUGMENTED = [*ONE_EACH, f"{SMALL['imagenet-1k']},mixup=0.8,smoothing=0.1", f"{SMALL['modelnet40']},rotate=so3"]
+
+
+@pytest.mark.parametrize("wanted", [slice(0, 3), slice(3, 7), slice(6, 7), slice(None)])
+@pytest.mark.parametrize("name", AUGMENTED)
+def test_a_share_is_that_part_of_the_whole_and_reads_no_more(
+    name: str, wanted: slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = find(name)
+    whole = task.batch(seed=2, step=3, size=7)
+    seen = Seen(task, monkeypatch)
+    assert same(task.share(wanted, seed=2, step=3, size=7), take(whole, np.arange(7)[wanted]))
+    count = len(np.arange(7)[wanted])
+    assert len(seen.rows) <= min(7, 2 * count if "mixup" in name else count)
 
 
 @pytest.mark.parametrize("name", ONE_EACH)
