@@ -79,6 +79,14 @@ def stream(folder: Path, name: str, split: str, skipped: Counter[str] | None = N
     return _examples(path, kept, glue, split, Counter() if skipped is None else skipped)
 
 
+class AbsentError(ValueError):
+    """A file of a set is not there."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path} is missing: {why}")
+        self.path = path
+
+
 def missing(folder: Path, name: str) -> list[str]:
     """The labelled files of a set that are not there."""
     glue = GLUE[name]
@@ -86,9 +94,9 @@ def missing(folder: Path, name: str) -> list[str]:
     for split in (split for split in glue.files if not split.startswith("test")):
         try:
             _located(folder, glue, split)
-        except ValueError:
-            lacking.append(f"{glue.folder}/{glue.files[split]}")
-    return lacking
+        except AbsentError as error:
+            lacking.append(f"{glue.folder}/{error.path.name}")
+    return list(dict.fromkeys(lacking))
 
 
 def _located(folder: Path, glue: GlueSet, split: str) -> tuple[Path, Iterator[Row]]:
@@ -100,18 +108,19 @@ def _located(folder: Path, glue: GlueSet, split: str) -> tuple[Path, Iterator[Ro
         raw = folder / glue.folder / _RAW_MRPC[split]
         if raw.is_file():
             return raw, rows(raw) if split == "test" else _raw_mrpc(raw, is_validation=split == "validation")
-    raise ValueError(f"{path} is missing: {glue.obtained}")
+    raise AbsentError(path, glue.obtained)
 
 
 def _raw_mrpc(path: Path, *, is_validation: bool) -> Iterator[Row]:
     """The header, and the rows whose pair of ids is (or is not) among those of the validation set."""
     ids = next((path.with_name(name) for name in _MRPC_DEV_IDS if path.with_name(name).is_file()), None)
     if ids is None:
-        missing = path.with_name(_MRPC_DEV_IDS[0])
-        raise ValueError(
-            f"{missing} is missing: it says which pairs of {path.name} are for validation; GLUE publishes it"
-        )
-    chosen = {tuple(fields) for _, fields in rows(ids)}
+        why = f"it says which pairs of {path.name} are for validation; GLUE publishes it"
+        raise AbsentError(path.with_name(_MRPC_DEV_IDS[0]), why)
+    return _of_one_side(path, {tuple(fields) for _, fields in rows(ids)}, is_validation=is_validation)
+
+
+def _of_one_side(path: Path, chosen: set[tuple[str, ...]], *, is_validation: bool) -> Iterator[Row]:
     for place, (number, fields) in enumerate(rows(path)):
         if place == 0 or (tuple(fields[1:3]) in chosen) == is_validation:
             yield number, fields

@@ -60,6 +60,9 @@ def missing(folder: str | Path) -> list[str]:
     """The folders of images that are not there, and the labels of those that lie side by side."""
     root = Path(folder)
     lacking = [split for split in SPLITS if _split(root, split) is None]
+    train = _split(root, "train")
+    if train is not None and not any(SYNSET.fullmatch(name) and (train / name).is_dir() for name in _names(train)):
+        lacking.append("the folders of classes in train (unpack the archive of each class into a folder of its name)")
     place = _split(root, "val")
     if place is None or any(SYNSET.fullmatch(name) for name in _names(place)):
         return lacking

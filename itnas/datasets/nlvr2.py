@@ -51,7 +51,7 @@ def missing(folder: str | Path, splits: Iterable[str] = ("train", "dev", "test1"
         if not any(place.is_file() for place in _places(root, split)):
             lacking.append(f"{split}.json")
         ways = (root / "images" / split, root / split)
-        if not any(way.is_dir() for way in ways) and not _side_by_side(root, split):
+        if not any(next(way.rglob("*.png"), None) for way in ways) and not _side_by_side(root, split):
             lacking.append(f"images/{split}")
     return lacking
 

@@ -79,7 +79,12 @@ def image_name(split: str, image_id: int) -> str:
 
 def missing(root: Path, split: str) -> list[str]:
     """Names of the files and folders of a split that are not in `root`."""
-    return [name for name in _parts(split) if not _path(root, name).exists()]
+    return [name for name in _parts(split) if not _holds_something(_path(root, name))]
+
+
+def _holds_something(path: Path) -> bool:
+    """A file, or a folder that is not empty."""
+    return next(path.iterdir(), None) is not None if path.is_dir() else path.exists()
 
 
 def read(root: Path, split: str) -> list[Record]:

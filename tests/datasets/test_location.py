@@ -93,7 +93,7 @@ def test_folders_without_what_belongs_there_are_missed(tmp_path: Path, monkeypat
 def test_images_side_by_side_need_their_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITNAS_DATA", str(tmp_path))
     folder = tmp_path / "imagenet-1k"
-    for place in ("train", "val"):
+    for place in ("train/n01440764", "val"):
         (folder / place).mkdir(parents=True)
     truth, solution = "ILSVRC2012_validation_ground_truth.txt", "LOC_val_solution.csv"
     steps = {

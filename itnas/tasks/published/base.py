@@ -27,6 +27,7 @@ from itnas.tasks.published.some import Some
 from itnas.tasks.stream import SPLITS, generator
 
 Sample = TypeVar("Sample")
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class Published(Task, Generic[Sample]):
     def loaded(self, split: str, rows: Rows, order: Order, places: Sequence[int]) -> list[Sample]:
         """The samples at some places of an order."""
         return [self.load(split, int(rows[order[place]])) for place in places]
+
+    def scored(self, split: str, rows: Rows, order: Order, places: Sequence[int]) -> list[Sample]:
+        """The same of a split that is scored sample by sample, where none may stand for another."""
+        return self.loaded(split, rows, order, places)
 
     def split_size(self, split: str) -> int:
         return len(self._rows(split))
@@ -127,8 +132,9 @@ class Published(Task, Generic[Sample]):
         order = Order((self.set_name, split, "order", 0), len(rows))
         count = len(rows) if split == "test" else min(size, len(rows))
         for start in range(0, count, SCORED_TOGETHER):
-            samples = self.loaded(split, rows, order, range(start, min(start + SCORED_TOGETHER, count)))
-            yield self.assemble(samples, split, generator(self.stream, split, "portion", start), self.length)
+            samples = self.scored(split, rows, order, range(start, min(start + SCORED_TOGETHER, count)))
+            if samples:
+                yield self.assemble(samples, split, generator(self.stream, split, "portion", start), self.length)
 
     def _rows(self, split: str) -> Rows:
         """The samples of a split; of those to train on, as many as `examples` allows."""
@@ -150,8 +156,9 @@ def _some(name: str, count: int, wanted: int) -> Rows:
 class Filed(Published[Sample]):
     """A published task whose every sample is in files of its own, any of which may be corrupt.
 
-    Such a sample is told of once, and the next one of the order takes its place; more than `corrupt` of them in one
-    process, and it stops. As many threads read as torch may use to compute.
+    Such a sample is told of once, and the next one of the order takes its place (of the test split it is left out of
+    the score); more than `corrupt` of them in one process, and it stops. As many threads read as torch may use to
+    compute.
     """
 
     aside: ClassVar[tuple[str, ...]] = ("corrupt",)
@@ -174,6 +181,28 @@ class Filed(Published[Sample]):
 
         return _mapped(sound, places)
 
+    def scored(self, split: str, rows: Rows, order: Order, places: Sequence[int]) -> list[Sample]:
+        if split != "test":
+            return self.loaded(split, rows, order, places)
+
+        def readable(place: int) -> Sample | None:
+            try:
+                return self.load(split, int(rows[order[place]]))
+            except CorruptFileError as error:
+                met = corrupt_files(self.set_name, located(self.set_name))
+                met.add(error, self.corrupt, "it is left out of the score")
+                return None
+
+        return [sample for sample in _mapped(readable, places) if sample is not None]
+
+    def portions(self, split: str, size: int) -> Iterator[Batch]:
+        count = 0
+        for batch in super().portions(split, size):
+            count += 1
+            yield batch
+        if not count:
+            raise ValueError(f"task {self.set_name}: all samples of the {split} split are corrupt")
+
 
 class CorruptFiles:
     """The corrupt files of a set that this process has met."""
@@ -183,12 +212,12 @@ class CorruptFiles:
         self.paths: set[Path] = set()
         self._lock = threading.Lock()
 
-    def add(self, error: CorruptFileError, most: int) -> None:
+    def add(self, error: CorruptFileError, most: int, then: str = "another sample takes its place") -> None:
         """Tell of a file that is new, and stop with one too many."""
         with self._lock:
             if error.path not in self.paths:
                 self.paths.add(error.path)
-                sys.stderr.write(f"itnas: {error}; another sample takes its place\n")
+                sys.stderr.write(f"itnas: {error}; {then}\n")
             if len(self.paths) > most:
                 raise ValueError(
                     f"task {self.name}: {len(self.paths)} files are corrupt, more than corrupt={most} allows; the last "
@@ -204,7 +233,7 @@ def corrupt_files(name: str, folder: Path) -> CorruptFiles:
     return _CORRUPT.setdefault((name, folder), CorruptFiles(name))
 
 
-def _mapped(load: Callable[[int], Sample], places: Sequence[int]) -> list[Sample]:
+def _mapped(load: Callable[[int], Loaded], places: Sequence[int]) -> list[Loaded]:
     threads = min(torch.get_num_threads(), len(places))
     if threads < 2:
         return [load(place) for place in places]

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from itnas.genome import Genome
 from itnas.tasks import find
 from itnas.tasks.published.base import corrupt_files
+from itnas.training import recipe
 from tests.tasks.published.miniatures import encoded, mesh, picture, write, write_modelnet, write_nlvr2, write_vqa
 from tests.tasks.published.test_streams import same
 
@@ -55,11 +57,13 @@ def test_corrupt_pictures_of_one_batch_are_replaced_alike_in_any_company(root: P
 @pytest.mark.parametrize(
     "content", ["", "OFF\n3 1", mesh(1).replace("3 0 1 2", "3 0 1 9"), "PLY\n", "OFF\n1 1 0\n0 0 0\n3 0 0 0\n"]
 )
-def test_a_corrupt_mesh_is_told_of_and_replaced(root: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_corrupt_mesh_is_told_of_and_left_out_of_the_score(
+    root: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = write_modelnet(root)
     odd = write(folder / "chair/test/chair_0036.off", content)
     task = find("modelnet40/length=16")
-    assert sum(len(batch) for batch in task.portions("test", 1)) == 40
+    assert sum(len(batch) for batch in task.portions("test", 1)) == 39
     said = capsys.readouterr().err
     assert said.startswith(f"itnas: {odd} is corrupt: ")
     assert said.count("\n") == 1
@@ -71,7 +75,7 @@ def test_too_many_end_it(root: Path) -> None:
     meshes = sorted(folder.glob("*/test/*.off"))
     for path in meshes[:4]:
         path.write_text("")
-    assert sum(map(len, find("modelnet40/length=16,corrupt=4").portions("test", 1))) == 40
+    assert sum(map(len, find("modelnet40/length=16,corrupt=4").portions("test", 1))) == 36
     with pytest.raises(ValueError, match=r"4 files are corrupt, more than corrupt=3 allows; the last was .*\.off"):
         list(find("modelnet40/length=16,corrupt=3").portions("test", 1))
 
@@ -109,3 +113,18 @@ def test_the_only_sound_sample_is_found_from_any_place(root: Path) -> None:
     task = find("nlvr2/size=32,patch=8")
     found = [task.batch("validation", size=1, step=step) for step in range(16)]
     assert all(same(found[0], other) for other in found)
+
+
+def test_a_test_split_of_nothing_else_has_no_score(root: Path) -> None:
+    for path in write_modelnet(root).glob("*/test/*.off"):
+        path.write_text("")
+    with pytest.raises(ValueError, match="all samples of the test split are corrupt"):
+        list(find("modelnet40/length=16").portions("test", 1))
+
+
+def test_how_many_may_be_corrupt_is_no_part_of_what_a_training_is(root: Path) -> None:
+    write_modelnet(root)
+    few, many = (find(f"modelnet40/length=16,corrupt={count}") for count in (3, 500))
+    assert same(few.batch(seed=1), many.batch(seed=1))
+    made = [recipe(Genome(), task).to_dict() for task in (few, many)]
+    assert made[0] == made[1]
