@@ -109,11 +109,12 @@ def _checked(glue: GlueSet, given: Given, what: str) -> Values:
     return values
 
 
-def glue_average(results: Mapping[str, Mapping[str, float]], *, without: Collection[str] = ()) -> float:
+def glue_average(results: Mapping[str, Mapping[str, float] | float], *, without: Collection[str] = ()) -> float:
     """The mean over the nine tasks of the mean of each task's metrics, as on GLUE's leaderboard.
 
-    `results` is what `scores` gave for each set, and for "mnli-mismatched": MNLI is one task with two accuracies. WNLI
-    is among the nine; papers that leave it out (BERT's was the first) report `without=["wnli"]`.
+    `results` is what `scores` gave for each set, and for "mnli-mismatched": MNLI is one task with two accuracies. Or it
+    is each set's score as a training reports it, which is the mean of its metrics (of MNLI's, both). WNLI is among the
+    nine; papers that leave it out (BERT's was the first) report `without=["wnli"]`.
     """
     wanted = {name: glue.metrics for name, glue in GLUE.items()} | {MISMATCHED: GLUE["mnli"].metrics}
     for name in [*results, *without]:
@@ -121,12 +122,18 @@ def glue_average(results: Mapping[str, Mapping[str, float]], *, without: Collect
     left_out = {*without, MISMATCHED} if "mnli" in without else set(without)
     tasks: dict[str, list[float]] = {}
     for name, metrics in wanted.items():
-        if name in left_out:
+        whole = results.get("mnli" if name == MISMATCHED else name)
+        if name in left_out or (name == MISMATCHED and isinstance(whole, float)):
             continue
-        missing = [metric for metric in metrics if metric not in results.get(name, {})]
+        if isinstance(whole, float):
+            tasks[name] = [whole]
+            continue
+        found = results.get(name, {})
+        assert isinstance(found, Mapping)
+        missing = [metric for metric in metrics if metric not in found]
         if missing:
             raise ValueError(f"the GLUE average needs all sets: {name} lacks {', '.join(missing)}")
-        tasks.setdefault("mnli" if name == MISMATCHED else name, []).extend(results[name][each] for each in metrics)
+        tasks.setdefault("mnli" if name == MISMATCHED else name, []).extend(found[each] for each in metrics)
     if not tasks:
         raise ValueError("the GLUE average needs at least one set, and all are left out")
     return float(np.mean([np.mean(values) for values in tasks.values()]))

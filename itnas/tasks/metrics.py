@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from itnas.datasets import glue_scores
+from itnas.datasets.glue_scores import glue_average as glue_average  # as is this one: of scores, not tensors
 from itnas.datasets.vqa_answers import vqa_accuracy as vqa_accuracy  # handed on: it scores texts, not tensors
 from itnas.registry import Registry
 from itnas.tasks.batch import Batch

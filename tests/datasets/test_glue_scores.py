@@ -104,6 +104,9 @@ def test_mnli_is_one_task_and_sets_can_be_left_out() -> None:
     results = {name: dict.fromkeys(glue.metrics, 0.0) for name, glue in GLUE.items()}
     results["mnli-mismatched"] = {"accuracy": 0.9}
     assert glue_average(results) == pytest.approx(0.45 / 9)
+    reported = {name: float(np.mean(list(each.values()))) for name, each in results.items() if name in GLUE}
+    both = float(np.mean([*results["mnli"].values(), *results["mnli-mismatched"].values()]))
+    assert glue_average(reported | {"mnli": both}) == pytest.approx(0.45 / 9)
     assert glue_average(results, without=["wnli"]) == pytest.approx(0.45 / 8)
     assert glue_average(results, without=["mnli"]) == 0
     del results["wnli"]
