@@ -38,6 +38,10 @@ def resume(
         int | None,
         option("--keep", takes="n", told="Trials per task whose networks are kept.", default="as before"),
     ] = None,
+    verdicts: Annotated[
+        str | None,
+        chosen("--verdicts", told="Trials to cross-examine from now on", among=names.VERDICTS, default="as before"),
+    ] = None,
     timeout: Annotated[
         float | None,
         option("--timeout", takes="seconds", told="Count a trial that takes longer as hung.", default="as before"),
@@ -66,6 +70,7 @@ def resume(
             "pruner": pruner,
             "confirm": confirm,
             "keep": keep,
+            "verdicts": verdicts,
             "timeout": timeout,
         }
         sweep.extend(**{name: value for name, value in given.items() if value is not None})

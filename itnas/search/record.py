@@ -136,6 +136,27 @@ class Recorder:
             self._rows_of(job, outcome)
             self.writer.put("kept", kept)
 
+    def unexamined(self) -> list[dict[str, Any]]:
+        """Confirmed trials whose networks were kept, and never looked at: `trial`, and `path` of the networks."""
+        return self.writer.rows(
+            "SELECT kept.trial, kept.path FROM kept JOIN confirmations AS own ON own.trial = kept.trial "
+            "WHERE kept.phase = 'confirm' AND kept.what = 'weights' AND own.state = 'complete' AND own.reason IS NULL "
+            "AND kept.trial NOT IN (SELECT trial FROM layers WHERE phase = 'confirm') ORDER BY kept.trial"
+        )
+
+    def examined(self, trial: int, layers: Sequence[Mapping[str, Any]], arrays: bytes) -> None:
+        """Verdicts that were given after a confirmation had ended."""
+        path = f"kernels/{trial}-confirmed"
+        size = self.writer.arrays.keep(path, {"kernels.npz": arrays})
+        with self.writer.transaction(durable=True):
+            self._layers({"trial": trial, "phase": "confirm"}, layers)
+            row = {"trial": trial, "phase": "confirm", "what": "kernels", "path": path, "bytes": size}
+            self.writer.put("kept", [row])
+
+    def not_examined(self, trial: int, why: str) -> None:
+        with self.writer.transaction(durable=True):
+            self.writer.update("confirmations", "trial", trial, {"reason": f"not examined: {why}"})
+
     def _finished(self, job: Job, outcome: Outcome, worker: str | None) -> None:
         score = outcome.result["score"]
         ended = {
@@ -232,14 +253,17 @@ class Recorder:
         place = {"trial": job.trial, "phase": job.phase}
         rows = outcome.result["replicas"]
         self.writer.put("replicas", [place | {"replica": number} | row for number, row in enumerate(rows)])
+        self._layers(place, outcome.layers)
+
+    def _layers(self, place: dict[str, Any], layers: Sequence[Mapping[str, Any]]) -> None:
         told = []
-        for row in outcome.layers:
+        for row in layers:
             keys = {
                 "replica": row["replica"],
                 "layer": row["layer"],
                 "head": -1 if row["head"] is None else row["head"],
             }
-            data = json.dumps(without_nan(row), allow_nan=False)
+            data = json.dumps(without_nan(dict(row)), allow_nan=False)
             told.append(place | keys | {"family": row["family"], "data": data})
         self.writer.put("layers", told)
 

@@ -51,7 +51,9 @@ class SweepSettings(Settings):
     confirm: NotNegative = 3  # best genomes per task that are trained again on fresh seeds; 0: none
     confirm_replicas: Annotated[int, Field(ge=1, le=1000)] = 5
     keep: NotNegative = 3  # trials per task whose weights are kept, the confirmed ones apart
-    verdicts: Literal["none", "best", "all"] = "best"  # trials that are cross-examined while the search runs
+    verdicts: Literal["none", "best", "all"] = (
+        "best"  # trials that are cross-examined while it runs; none: nor those confirmed
+    )
     copies: NotNegative = 4  # untrained copies that verdicts are compared with
     timeout: Annotated[float, Field(gt=0)] | None = 1800.0  # seconds after which a trial counts as hung
     attempts: Count = 3  # after so many a trial that takes its process down is failed

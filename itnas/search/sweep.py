@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from itnas.registry import check_choice
+from itnas.search.afterwards import examine_kept
 from itnas.search.circumstances import levels, machine, versions
 from itnas.search.driver import Driver, OnChange, ignore
 from itnas.search.inline import run_inline
@@ -153,7 +154,8 @@ class Sweep:
         try:
             driver.adopt()
             _execute(driver, means, work)
-            if driver.finished:
+            looked = not driver.finished or self._examine(driver.recorder, stop)
+            if driver.finished and looked:
                 state = "late" if driver.late and proposer.wanting() else "ended"
         finally:
             seconds = self._value("seconds", 0.0) + time.monotonic() - started
@@ -163,6 +165,11 @@ class Sweep:
         if state == "ended":
             self.writer.settle()
         return state
+
+    def _examine(self, recorder: Recorder, stop: Callable[[], bool]) -> bool:
+        """Confirmed networks that have no verdicts yet, as they were not asked for when they were trained."""
+        settings = self.settings
+        return settings.verdicts == "none" or examine_kept(recorder, self.folder, settings.copies, stop=stop)
 
     def _first_settings(self) -> SweepSettings:
         """Those that the log begins with; later ones follow in it."""

@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from itnas.search.job import Job
+
+if TYPE_CHECKING:
+    from itnas.models import Network
+    from itnas.tasks import Task
+
+
+def examined(
+    networks: Mapping[int, Network],
+    task: Task,
+    best: int,
+    *,
+    copies: int,
+    history: Callable[[Sequence[str]], list[dict[str, Any]]] | None = None,
+) -> tuple[list[dict[str, Any]], bytes]:
+    """Verdicts on replicas of one genome, as rows of the table of layers; kernels of the best of them, evidence of all.
+    `history`: what was kept of the best one's layers on the way."""
+    import torch
+
+    from itnas.behaviour.cross_examine import explain_replicas
+    from itnas.behaviour.describe import describe_examined, packed_arrays
+
+    with torch.random.fork_rng(devices=[]):
+        found = explain_replicas(networks, task, copies=copies)
+        own_layers = found[list(networks).index(best)].layers
+        described, replaced = describe_examined(networks[best], task, max(found[0].lengths), own_layers)
+    judged = [layer for each in found for layer in each.layers]
+    layers = [layer.to_dict() | {"untrained": list(layer.untrained)} for layer in judged]
+    heads = [head.to_dict() | {"untrained": []} for layer in judged for head in layer.heads]
+    whole = {replica: fidelity.value for each in found for replica, fidelity in each.whole.items()}
+    about = {"length": max(found[0].lengths)}
+    told = [row | {"whole": whole.get(row["replica"])} | about for row in layers + heads]
+    names = [layer.name for layer in own_layers]
+    kept = [{} for _ in names] if history is None else history(names)
+    return told, packed_arrays({best: described}, judged, {best: replaced}, {best: kept})
 
 
 class Watcher:
@@ -35,29 +70,13 @@ class Watcher:
             self._watched.setdefault(number, []).append(found)
 
     def verdicts(self, result: dict[str, Any]) -> tuple[list[dict[str, Any]], bytes]:
-        """On the best replica, or on all that lived; kernels of the best, evidence of all."""
-        import torch
-
-        from itnas.behaviour.cross_examine import explain_replicas
-        from itnas.behaviour.describe import describe_examined, packed_arrays
-
+        """On the best replica, or on all that lived."""
         rows, rate = result["replicas"], result["learning_rate"]
         own = [number for number, row in enumerate(rows) if row["learning_rate"] == rate and row["died"] is None]
         best = max(own, key=lambda number: rows[number]["score"])
         networks = {number: self._network(number) for number in (own if self.job.test else [best])}
-        task = self.training.recipe.task
-        with torch.random.fork_rng(devices=[]):
-            found = explain_replicas(networks, task, copies=self.job.copies)
-            own_layers = found[list(networks).index(best)].layers
-            described, replaced = describe_examined(networks[best], task, max(found[0].lengths), own_layers)
-        judged = [layer for each in found for layer in each.layers]
-        layers = [layer.to_dict() | {"untrained": list(layer.untrained)} for layer in judged]
-        heads = [head.to_dict() | {"untrained": []} for layer in judged for head in layer.heads]
-        whole = {replica: fidelity.value for each in found for replica, fidelity in each.whole.items()}
-        about = {"length": max(found[0].lengths)}
-        told = [row | {"whole": whole.get(row["replica"])} | about for row in layers + heads]
-        history = {best: self._history(best, [layer.name for layer in own_layers])}
-        return told, packed_arrays({best: described}, judged, {best: replaced}, history)
+        history = partial(self._history, best)
+        return examined(networks, self.training.recipe.task, best, copies=self.job.copies, history=history)
 
     def _network(self, number: int) -> Any:
         from itnas.models import build_network
