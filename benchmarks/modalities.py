@@ -41,6 +41,8 @@ TASKS = (
 )
 MIXED = ("entailment", "shape-questions", "image-pairs")
 SPECIALISTS = ("convnet", "transformer", "point-network")
+# Of the kept sweep: two networks that answer questions about pictures, by what points hold and by where they are.
+SHOWN = {"by-content": 54, "by-place": 30}
 SEEDS = 3
 SAMPLES = 1024
 STEPS = {"textured-shapes/shifted=true": 1500}  # where fewer than the task's own will do
@@ -181,7 +183,6 @@ def run_sweep(quick: bool) -> Run:
         specialists=SPECIALISTS,
         confirm=2,
         confirm_replicas=3,
-        verdicts="none",
         keep=1,
     )
 
@@ -200,7 +201,11 @@ def beside_specialists(quick: bool) -> list[dict[str, Any]]:
 
 def modality_figures(quick: bool) -> list[dict[str, Any]]:
     """The pictures of docs/modalities.md."""
-    return pictures("modalities", {"emergence": run_sweep(quick).plot.emergence()}, quick=quick)
+    run = run_sweep(quick)
+    drawn = {"emergence": run.plot.emergence()}
+    if not quick:
+        drawn |= {name: run.plot.kernel(trial, layer=0, head=0, sample=0) for name, trial in SHOWN.items()}
+    return pictures("modalities", drawn, quick=quick)
 
 
 def sizes(quick: bool) -> list[dict[str, Any]]:
