@@ -208,7 +208,7 @@ def modality_figures(quick: bool) -> list[dict[str, Any]]:
     return pictures("modalities", drawn, quick=quick)
 
 
-def sizes(quick: bool) -> list[dict[str, Any]]:
+def specialist_sizes(quick: bool) -> list[dict[str, Any]]:
     """Parameters of the specialists at the sweep's width and depth, on each task that they can be built for."""
     rows = []
     for name in SPECIALISTS[:1] if quick else SPECIALISTS:
@@ -230,7 +230,7 @@ SECTIONS: dict[str, Section] = {
     "emerged": emerged,
     "emerged_in_blocks": emerged_in_blocks,
     "beside_specialists": beside_specialists,
-    "sizes": sizes,
+    "specialist_sizes": specialist_sizes,
     "modality_figures": modality_figures,
 }
 

@@ -19,10 +19,14 @@ PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in NAMES.sp
 
 
 def measured() -> dict[str, Any]:
-    """The sections of all results: their names do not repeat."""
-    return {
-        name: rows for path in sorted(RESULTS.glob("*.json")) for name, rows in json.loads(path.read_text()).items()
-    }
+    """The sections of all results, whose names do not repeat."""
+    found: dict[str, Any] = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        own = {name: rows for name, rows in json.loads(path.read_text()).items() if name != "machine"}
+        if again := found.keys() & own:
+            raise ValueError(f"{path.name} has sections that other results have too: {', '.join(sorted(again))}")
+        found |= own
+    return found
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:

@@ -1,0 +1,40 @@
+"""Runs that are published beside their results: they open, and say what the tables say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import modalities
+from benchmarks.sweeps import found_anywhere, found_in_blocks, searched_beside_specialists
+from itnas.run import Run
+from itnas.store.kernels import KernelFile
+
+RESULTS = json.loads(modalities.RESULTS.read_text())
+SECTIONS = {
+    "emerged": found_anywhere,
+    "emerged_in_blocks": found_in_blocks,
+    "beside_specialists": searched_beside_specialists,
+}
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return Run(modalities.SWEEP)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_its_findings_are_those_of_the_tables(run: Run, section: str) -> None:
+    assert json.loads(json.dumps(SECTIONS[section](run))) == RESULTS[section]
+
+
+def test_kernels_of_what_was_searched_and_confirmed_are_there(run: Run) -> None:
+    kept = {row["path"] for row in run.reader.kept() if row["what"] == "kernels"}
+    assert len(kept) >= 12
+    for path in kept:
+        assert KernelFile.read(run.folder / path).examined()
+
+
+def test_it_names_no_folder_of_the_machine_that_it_ran_on(run: Run) -> None:
+    content = Path(run.folder, "run.db").read_bytes()
+    assert not any(place in content for place in (b"/tmp/", b"/home/", b"/root/", b"site-packages"))
