@@ -74,7 +74,7 @@ def test_the_schema_is_json() -> None:
     ("arguments", "message"),
     [
         (["emergnce"], "unknown search space (and no such file) 'emergnce'"),
-        (["../x"], "no such file: ../x"),
+        (["../no-such-space"], "no such file: ../no-such-space"),
         (["rank", "--json", "--csv"], "--json and --csv exclude each other"),
     ],
 )
