@@ -123,10 +123,11 @@ def glue_average(results: Mapping[str, Mapping[str, float] | float], *, without:
     tasks: dict[str, list[float]] = {}
     for name, metrics in wanted.items():
         whole = results.get("mnli" if name == MISMATCHED else name)
-        if name in left_out or (name == MISMATCHED and isinstance(whole, float)):
+        reported = None if whole is None or isinstance(whole, Mapping) else whole
+        if name in left_out or (name == MISMATCHED and reported is not None):
             continue
-        if isinstance(whole, float):
-            tasks[name] = [whole]
+        if reported is not None:
+            tasks[name] = [reported]
             continue
         found = results.get(name, {})
         assert isinstance(found, Mapping)

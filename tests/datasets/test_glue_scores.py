@@ -107,6 +107,7 @@ def test_mnli_is_one_task_and_sets_can_be_left_out() -> None:
     reported = {name: float(np.mean(list(each.values()))) for name, each in results.items() if name in GLUE}
     both = float(np.mean([*results["mnli"].values(), *results["mnli-mismatched"].values()]))
     assert glue_average(reported | {"mnli": both}) == pytest.approx(0.45 / 9)
+    assert glue_average(dict.fromkeys(GLUE, 1)) == 1
     assert glue_average(results, without=["wnli"]) == pytest.approx(0.45 / 8)
     assert glue_average(results, without=["mnli"]) == 0
     del results["wnli"]
