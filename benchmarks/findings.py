@@ -42,10 +42,11 @@ def run_sweep(quick: bool) -> Run:
         "emergence",
         TASKS,
         trials=20,
+        pruner="halving",
         replicas=2,
         specialists=DEFAULT_SPECIALISTS,
-        confirm=3,
-        confirm_replicas=5,
+        confirm=4,
+        confirm_replicas=4,
         keep=1,
     )
 
