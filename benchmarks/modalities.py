@@ -25,6 +25,7 @@ from itnas.tasks.base import take
 from itnas.tasks.blind import blind
 from itnas.training import Budget, Trained, recipe, train_recipe
 
+from .equals import searched_beside_equals
 from .sections import Section, command, run_sections
 from .sweeps import QUICK, between, finished, found_anywhere, found_in_blocks, pictures, searched_beside_specialists
 
@@ -199,6 +200,13 @@ def beside_specialists(quick: bool) -> list[dict[str, Any]]:
     return searched_beside_specialists(run_sweep(quick))
 
 
+def at_equal_parameters(quick: bool) -> list[dict[str, Any]]:
+    if quick:
+        small = QUICK | {"confirm": 1, "confirm_replicas": 2, "verdicts": "none"}
+        return searched_beside_equals(finished(None, "modalities", ["textured-shapes"], steps=20, **small), SPECIALISTS)
+    return searched_beside_equals(run_sweep(quick), SPECIALISTS)
+
+
 def modality_figures(quick: bool) -> list[dict[str, Any]]:
     """The pictures of docs/modalities.md."""
     run = run_sweep(quick)
@@ -231,6 +239,7 @@ SECTIONS: dict[str, Section] = {
     "emerged_in_blocks": emerged_in_blocks,
     "beside_specialists": beside_specialists,
     "specialist_sizes": specialist_sizes,
+    "at_equal_parameters": at_equal_parameters,
     "modality_figures": modality_figures,
 }
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import re
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from itnas.genes import Integral, Mixer
 from itnas.genome import Genome
 from itnas.settings import one_sentence
+
+if TYPE_CHECKING:
+    from itnas.tasks import Task
 
 # A number, or a factor of what there is: 128, "128", "2x", "1.5x".
 Amount = int | str
@@ -60,6 +65,28 @@ def scaled(genome: Genome, *, width: Amount | None = None, depth: Amount | None 
         return Genome(**{name: getattr(genome, name) for name in Genome.model_fields} | {"layers": layers} | changes)
     except ValidationError as error:
         raise ValueError(one_sentence(error, "genome")) from error
+
+
+def with_parameters(genome: Genome, task: Task, parameters: int) -> Genome:
+    """The genome at the width that brings its parameters on the task nearest to so many: for comparisons of equals."""
+    if parameters < 1:
+        raise ValueError(f"parameters must be at least 1, got {parameters}")
+    genome.cost(task.length, task)  # what cannot be built at its own width is refused
+    step = math.lcm(*(_width_step(layer, genome.width) for layer in genome.layers))
+
+    def at(number: int) -> int:
+        """Parameters at the width of so many steps; none where it is too narrow for something."""
+        try:
+            return scaled(genome, width=number * step).cost(task.length, task).parameters
+        except ValueError:
+            return 0
+
+    above = max(1, genome.width // step)
+    while at(above) < parameters:
+        above *= 2
+    first = bisect.bisect_left(range(above), parameters, 1, key=at)
+    near = [number for number in (first - 1, first) if number and at(number)]
+    return scaled(genome, width=step * min(near, key=lambda number: abs(at(number) - parameters)))
 
 
 def _widened(genome: Genome, width: int) -> tuple[Mixer, ...]:

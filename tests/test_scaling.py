@@ -9,7 +9,7 @@ import itnas
 from itnas.genes import Integral
 from itnas.genome import Genome
 from itnas.models import DEFAULT_SPECIALISTS, build_network, specialist
-from itnas.scaling import amount, scaled
+from itnas.scaling import amount, scaled, with_parameters
 from itnas.space import Space
 from itnas.tasks import find
 from tests.space.spaces import SEARCHED
@@ -163,3 +163,39 @@ def test_a_width_that_values_do_not_go_with_names_one_that_they_do() -> None:
     with pytest.raises(ValueError, match=r"value_dim=5 .* and heads=4 of attention: "):
         scaled(genome, width=33)
     assert scaled(genome, width=64).layers[0].value_dim == 10
+
+
+@pytest.mark.parametrize("task", ["recall", "textured-shapes", "shape-questions"])
+@pytest.mark.parametrize("parameters", [1, 5_000, 70_350, 1_000_000])
+@pytest.mark.parametrize("name", ["convnet", "transformer", "gru", "selective-ssm", "point-network"])
+def test_no_other_width_is_nearer_in_parameters(name: str, task: str, parameters: int) -> None:
+    found, wanted = find(task), specialist(name)
+    try:
+        wanted.cost(found.length, found)
+    except ValueError:
+        pytest.skip(f"{name} cannot be built for {task}")
+    sized = with_parameters(wanted, found, parameters)
+    distance = abs(sized.cost(found.length, found).parameters - parameters)
+    step = {"selective-ssm": 4, "transformer": 2}.get(name, 1)
+    wider = scaled(wanted, width=sized.width + step).cost(found.length, found).parameters
+    assert abs(wider - parameters) >= distance
+    try:
+        narrower = scaled(wanted, width=sized.width - step).cost(found.length, found).parameters
+    except ValueError:  # no channel is left, or too few for rotary positions
+        assert parameters <= 5_000
+    else:
+        assert abs(narrower - parameters) >= distance
+    assert _rest(sized) == _rest(wanted)
+
+
+def test_parameters_are_as_many_as_a_network_has() -> None:
+    found = find("recall")
+    sized = with_parameters(specialist("transformer"), found, 20_000)
+    built = sum(each.numel() for each in build_network(sized, found).parameters())
+    assert built == sized.cost(found.length, found).parameters
+    assert abs(built - 20_000) < 1_000
+
+
+def test_no_network_has_no_parameters() -> None:
+    with pytest.raises(ValueError, match="parameters must be at least 1, got 0"):
+        with_parameters(specialist("convnet"), find("recall"), 0)
