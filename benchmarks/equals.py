@@ -11,7 +11,7 @@ from itnas.genome import Genome
 from itnas.run import Run
 from itnas.scaling import with_parameters
 from itnas.search.confirm import Candidate
-from itnas.search.job import Message, Outcome
+from itnas.search.job import Outcome
 from itnas.search.jobs import confirmation_job
 from itnas.search.settings import SweepSettings
 from itnas.search.work import perform
@@ -53,18 +53,16 @@ def _pairs(run: Run, specialists: Sequence[str] | None) -> Iterator[tuple[str, d
     """Each task with the trial of its best searched genome and that of a specialist."""
     for found in {row["task"]: row for row in run.finding_rows()}.values():
         for trial in run.reader.trials(found["task"]):
-            if trial["origin"] == "specialist" and trial["state"] == "complete":
-                if trial["name"] in ((found["specialist"],) if specialists is None else specialists):
-                    yield found["task"], run.reader.trial(found["best_trial"]), trial
+            trained = trial["origin"] == "specialist" and trial["state"] == "complete"
+            if trained and trial["name"] in ((found["specialist"],) if specialists is None else specialists):
+                yield found["task"], run.reader.trial(found["best_trial"]), trial
 
 
 def _confirmed(trial: dict[str, Any], genome: Genome, settings: SweepSettings) -> dict[str, Any]:
     """The result of confirming another genome in a trial's place."""
     candidate = Candidate(trial["number"], trial["task"], genome.hash)
     job = confirmation_job(candidate, genome.to_dict(), trial["learning_rate"], settings)
-    last: Message | None = None
-    for last in perform(replace(job, keep_from=None, explain_from=None)):
-        pass
+    *_, last = perform(replace(job, keep_from=None, explain_from=None))
     if not isinstance(last, Outcome):
         raise SystemExit(f"{trial['name']} on {trial['task']}: {last}")
     return last.result
