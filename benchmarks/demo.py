@@ -1,11 +1,16 @@
 """Where the seconds of `make demo` go: `python -m benchmarks.demo`.
 
 `demo_wall` runs the demo's two commands as a user would, and reads from the run what happened when. `demo_work` runs
-the same sweep in this process, one trial after another, with a stopwatch around each kind of work.
+the same sweep in this process, one trial after another, with a stopwatch around each kind of work. `demo_start` is what
+a process does before it has trained anything.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -118,7 +123,41 @@ def _stopwatches() -> Iterator[dict[str, float]]:
             setattr(kind, name, run)
 
 
-SECTIONS: dict[str, Section] = {"demo_wall": demo_wall, "demo_work": demo_work}
+FIRST_STEP = """
+import json, time
+begun = time.process_time()
+from itnas.genome import Genome
+from itnas.tasks import find
+from itnas.training import Population
+imported = time.process_time()
+population = Population(Genome(), find("recall"), (0,))
+population.step(0, 0.5)
+first = time.process_time()
+population.step(1, 0.5)
+print(json.dumps([imported - begun, first - imported, time.process_time() - first]))
+"""
+
+
+def demo_start(quick: bool) -> list[dict[str, Any]]:
+    """CPU seconds of a process that trains a learned kernel for the first time: on a machine where none ever was, and
+    on one that has kept the compiled code."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for compiled in ("not yet", "kept")[: 1 if quick else 2]:
+            process = subprocess.run(
+                [sys.executable, "-c", FIRST_STEP],
+                env=os.environ | {"NUMBA_CACHE_DIR": folder, "OMP_NUM_THREADS": "1"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            imports, first, second = json.loads(process.stdout)
+            row = {"compiled code": compiled, "imports s": imports, "first step s": first, "second step s": second}
+            rows.append(row)
+    return rows
+
+
+SECTIONS: dict[str, Section] = {"demo_start": demo_start, "demo_wall": demo_wall, "demo_work": demo_work}
 
 
 def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:

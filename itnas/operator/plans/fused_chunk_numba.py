@@ -2,16 +2,15 @@
 
 from typing import Any, NamedTuple
 
-from numba import njit
-
 from itnas.operator.plans.simd_math_numba import cos, erf, exp, relu, root, sin, step
-from itnas.operator.plans.simd_numba import address, at, fill, lanes_of, load, store
+from itnas.operator.plans.simd_numba import address, at, fill, lanes_of, load, put, store
+from itnas.operator.plans.team_numba import inlined, uncounted
 
 IDENTITY, RELU, RELU2, SILU, GELU, SIN = range(6)
 LINK_IDENTITY, LINK_SIGMOID, LINK_SOFTMAX = range(3)
 
 
-Flat = Any  # a flat array to compiled code, a tensor to whoever fills the frame
+Flat = Any  # a pointer to compiled code, a tensor to whoever fills the frame
 
 
 class Sizes(NamedTuple):
@@ -41,6 +40,7 @@ class Sizes(NamedTuple):
     place_heads: int
     shift_batch: int
     shift_heads: int
+    shifted: int  # whether there is a shift
     activation: int
     link: int
     causal: int
@@ -68,7 +68,7 @@ class Inputs(NamedTuple):
     values: Flat  # [B, H, D, N+]
 
 
-@njit(forceinline=True, _nrt=False)
+@inlined
 def activate(activation, value, slope, start, count):
     """Replace `count` vectors z of `value` by act(z), and leave the derivatives in `slope`."""
     lanes = lanes_of(value)
@@ -105,7 +105,7 @@ def activate(activation, value, slope, start, count):
             store(slope, place, fill(slope, 1.0))
 
 
-@njit(forceinline=True, _nrt=False)
+@inlined
 def pair_channels(inputs, sizes, b, h, i, j, channels):
     """Products, offsets, distance and elapsed clock of point i with the chunk at j, into `channels` [M, lanes]."""
     lanes, padded = lanes_of(channels), sizes.padded
@@ -137,7 +137,7 @@ def pair_channels(inputs, sizes, b, h, i, j, channels):
         store(channels, channel * lanes, elapsed)
 
 
-@njit(forceinline=True, _nrt=False)
+@inlined
 def gather_table(inputs, sizes, h, i, j, gathered):
     """C of point i with the chunk at j. Returns where its first channel lies and the channels' distance.
 
@@ -150,25 +150,26 @@ def gather_table(inputs, sizes, h, i, j, gathered):
         return True, base + at(inputs.col_code, j)
     for c in range(sizes.hidden):
         for lane in range(lanes):
-            gathered[c * lanes + lane] = at(inputs.table, base + c * sizes.table + at(inputs.col_code, j + lane))
+            entry = at(inputs.table, base + c * sizes.table + at(inputs.col_code, j + lane))
+            put(gathered, c * lanes + lane, entry)
     return False, base
 
 
-@njit(_nrt=False)
+@uncounted
 def per_point(width, row, col, padded, z):
     """z_c = row_c + col_c."""
     for c in range(width):
         store(z, c * lanes_of(z), load(col, c * padded) + at(row, c))
 
 
-@njit(_nrt=False)
+@uncounted
 def per_point_and_offset(width, row, col, padded, offset, stride, z):
     """z_c = row_c + col_c + offset_c."""
     for c in range(width):
         store(z, c * lanes_of(z), load(col, c * padded) + load(offset, c * stride) + at(row, c))
 
 
-@njit(_nrt=False)
+@uncounted
 def per_point_offset_and_channel(width, row, col, padded, offset, stride, channel, weight, z):
     """z_c = row_c + col_c + offset_c + w_c channel, the usual case in one pass."""
     for c in range(width):
@@ -176,7 +177,7 @@ def per_point_offset_and_channel(width, row, col, padded, offset, stride, channe
         store(z, c * lanes_of(z), load(col, c * padded) + at(row, c) + pair)
 
 
-@njit(_nrt=False)
+@uncounted
 def add_channel(width, channel, weight, z):
     """z_c += w_c channel."""
     value = load(channel, 0)
@@ -185,7 +186,7 @@ def add_channel(width, channel, weight, z):
         store(z, place, load(z, place) + value * at(weight, c))
 
 
-@njit(forceinline=True, _nrt=False)
+@inlined
 def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
     """k of point i with the chunk at j. Leaves each layer's activations and derivatives in `value` and `slope`."""
     lanes, width = lanes_of(value), sizes.hidden
@@ -196,8 +197,8 @@ def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
     row = ((b * sizes.row_batch * sizes.heads + h) * sizes.points + i) * width
     col = (b * sizes.col_batch * sizes.heads + h) * width * sizes.padded + j
     weight = h * sizes.channels * width
-    rows, cols, target = address(inputs.row, row), address(inputs.col, col), address(value, 0)
-    offsets, stride = address(gathered, 0), lanes
+    rows, cols, target = address(inputs.row, row), address(inputs.col, col), value
+    offsets, stride = gathered, lanes
     if direct:
         offsets, stride = address(inputs.table, table), sizes.table
     done = 0
@@ -212,19 +213,19 @@ def evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope):
         per_point(width, rows, cols, sizes.padded, target)
     for m in range(done, sizes.channels):
         add_channel(width, address(channels, m * lanes), address(inputs.weight, weight + m * width), target)
-    activate(sizes.activation, value, slope, 0, width)
-    for layer in range(sizes.depth - 1):
-        bias = (h * (sizes.depth - 1) + layer) * width
-        for c in range(width):
-            z = fill(value, at(inputs.hidden_bias, bias + c))
-            for e in range(width):
-                z = z + load(value, (layer * width + e) * lanes) * at(inputs.hidden, (bias + c) * width + e)
-            store(value, ((layer + 1) * width + c) * lanes, z)
-        activate(sizes.activation, value, slope, (layer + 1) * width * lanes, width)
+    for layer in range(max(sizes.depth, 1)):
+        if layer > 0:
+            bias = (h * (sizes.depth - 1) + layer - 1) * width
+            for c in range(width):
+                z = fill(value, at(inputs.hidden_bias, bias + c))
+                for e in range(width):
+                    z = z + load(value, ((layer - 1) * width + e) * lanes) * at(inputs.hidden, (bias + c) * width + e)
+                store(value, (layer * width + c) * lanes, z)
+        activate(sizes.activation, value, slope, layer * width * lanes, width)
     k = fill(value, at(inputs.out_bias, h))
     last = max(sizes.depth - 1, 0) * width
     for c in range(width):
         k = k + load(value, (last + c) * lanes) * at(inputs.out, h * width + c)
-    if inputs.shift.size > 0:
+    if sizes.shifted > 0:
         k = k + load(inputs.shift, (b * sizes.shift_batch + h * sizes.shift_heads) * sizes.padded + j)
     return k

@@ -11,7 +11,7 @@ from torch import Tensor
 from itnas.operator.plans.fused_arguments import FusedArguments
 from itnas.operator.plans.fused_chunk_numba import Inputs, Sizes
 from itnas.operator.plans.fused_numba import Gradients, workspace
-from itnas.operator.plans.team import compiled_workers, run_tasks
+from itnas.operator.plans.team import compiled_worker, run_tasks
 
 ACTIVATIONS = {"identity": 0, "relu": 1, "relu2": 2, "silu": 3, "gelu": 4, "sin": 5}
 LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
@@ -19,11 +19,6 @@ LINKS = {"identity": 0, "sigmoid": 1, "softmax": 2}
 # alone: then sums are added in the same order however many samples, replicas or threads there are.
 ROWS_PER_TASK = 512
 LANES = {torch.float32: 16, torch.float64: 8}
-_workers = compiled_workers("fused_workers_numba")
-WORKERS = {
-    torch.float32: (_workers.forward_float32, _workers.backward_float32),
-    torch.float64: (_workers.forward_float64, _workers.backward_float64),
-}
 
 
 def forward(arguments: FusedArguments, prepared: tuple[Inputs, Sizes]) -> tuple[Tensor, Tensor | None]:
@@ -34,7 +29,7 @@ def forward(arguments: FusedArguments, prepared: tuple[Inputs, Sizes]) -> tuple[
     softmax = arguments.link == "softmax"
     lse = values.new_empty(values.shape[:3] if softmax else (0,))
     arrays = [*inputs, _workspace(sizes, y), y, lse]
-    run_tasks(WORKERS[y.dtype][0], sizes.batch * sizes.heads * sizes.splits, arrays, sizes)
+    run_tasks(_worker("forward", y), sizes.batch * sizes.heads * sizes.splits, arrays, sizes)
     return y, lse if softmax else None
 
 
@@ -66,8 +61,12 @@ def backward(
     sums = {name: grad.new_empty(length) for name, length in lengths.items()}
     kept = dots if lse is None else lse.contiguous()
     arrays = [*inputs, _workspace(sizes, grad), grad, dots, kept, *Gradients(**sums)]
-    run_tasks(WORKERS[grad.dtype][1], tasks, arrays, sizes)
+    run_tasks(_worker("backward", grad), tasks, arrays, sizes)
     return _shape(arguments, sizes, sums)
+
+
+def _worker(way: str, like: Tensor) -> Any:
+    return compiled_worker("fused_workers_numba", f"{way}_{str(like.dtype).removeprefix('torch.')}")
 
 
 def _workspace(sizes: Sizes, like: Tensor) -> Tensor:
@@ -170,6 +169,7 @@ def prepare(arguments: FusedArguments) -> tuple[Inputs, Sizes]:
         place_batch=0 if place is None or place.shape[0] == 1 else place.shape[1],
         place_heads=int(place is not None and place.shape[1] > 1),
         shift_batch=0 if shift is None or shift.shape[0] == 1 else shift.shape[1],
+        shifted=int(shift is not None),
         shift_heads=int(shift is not None and shift.shape[1] > 1),
         activation=ACTIVATIONS[arguments.activation],
         link=LINKS[arguments.link],

@@ -8,14 +8,13 @@ task is one (sample, head, share of the rows); tasks run in parallel.
 Compiled without reference counts (`_nrt=False`): inside the loops each use of an array would count up and down. So
 nothing is allocated here: `work` is the calling thread's memory.
 
-All arrays are flat and contiguous. Columns are padded to whole vectors, with the point axis last, and read backwards
-into the offset table, so that a chunk of a sequence is one load everywhere.
+All arrays are flat and contiguous, and reached by pointers. Columns are padded to whole vectors, with the point axis
+last, and read backwards into the offset table, so that a chunk of a sequence is one load everywhere.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from itnas.operator.plans.fused_chunk_numba import LINK_SIGMOID, LINK_SOFTMAX, Flat, evaluate
 from itnas.operator.plans.fused_pull_numba import (
@@ -28,7 +27,19 @@ from itnas.operator.plans.fused_pull_numba import (
     through_usual,
 )
 from itnas.operator.plans.simd_math_numba import exp
-from itnas.operator.plans.simd_numba import accumulate, address, at, fill, first_lanes, lanes_of, load, store, total
+from itnas.operator.plans.simd_numba import (
+    accumulate,
+    address,
+    at,
+    fill,
+    first_lanes,
+    lanes_of,
+    load,
+    put,
+    store,
+    total,
+)
+from itnas.operator.plans.team_numba import inlined, uncounted
 
 
 class Gradients(NamedTuple):
@@ -53,7 +64,7 @@ class Gradients(NamedTuple):
 GAP = 1024  # numbers between two threads' memory: neighbouring cache lines that both write slow each other down
 
 
-@njit(_nrt=False)
+@uncounted
 def workspace(sizes, lanes):
     """Numbers of working memory that a thread needs for either pass."""
     layers, wide = max(sizes.depth, 1), sizes.products * sizes.product_dim
@@ -63,48 +74,48 @@ def workspace(sizes, lanes):
     return max(backward_needs, forward_needs) + GAP
 
 
-@njit(_nrt=False)
+@uncounted
 def forward_task(inputs, sizes, work, y, lse, task):
     """y [B, H, N, D], and for softmax the log of its denominator, lse [B, H, N], at the rows of one task."""
     pair, share = task // sizes.splits, task % sizes.splits
     b, h = pair // sizes.heads, pair % sizes.heads
     lanes, unit = lanes_of(y), max(sizes.depth, 1) * sizes.hidden * lanes_of(y)
-    value, slope, gathered = work[:unit], work[unit : 2 * unit], work[2 * unit : 3 * unit]
-    rest = work[3 * unit :]
-    channels, rest = rest[: sizes.channels * lanes], rest[sizes.channels * lanes :]
-    summed, scores = rest[: sizes.width * lanes], rest[sizes.width * lanes :]
+    value, slope, gathered = work, address(work, unit), address(work, 2 * unit)
+    channels = address(work, 3 * unit)
+    summed = address(channels, sizes.channels * lanes)
+    scores = address(summed, sizes.width * lanes)
     for i in range(share, sizes.points, sizes.splits):
         seen = i + 1 if sizes.causal else sizes.points
-        for place in range(summed.size):
-            summed[place] = 0.0
+        clear(summed, sizes.width * lanes, fill(y, 0.0))
+        for j in range(0, seen, lanes):
+            store(scores, j, evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope))
+        top = 0.0
         if sizes.link == LINK_SOFTMAX:
             top = -np.inf
-            for j in range(0, seen, lanes):
-                store(scores, j, evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope))
             for j in range(seen):
-                top = max(top, scores[j])
+                top = max(top, at(scores, j))
             if top == -np.inf:
                 top = 0.0
-            mass = fill(y, 0.0)
-            for j in range(0, seen, lanes):
-                g = first_lanes(exp(load(scores, j) - top), seen - j, fill(y, 0.0))
-                mass = mass + g
-                add_values(inputs, sizes, pair, j, g, summed)
+        mass = fill(y, 0.0)
+        for j in range(0, seen, lanes):
+            g = load(scores, j)
+            if sizes.link == LINK_SOFTMAX:
+                g = exp(g - top)
+            elif sizes.link == LINK_SIGMOID:
+                g = 1.0 / (exp(g * -1.0) + 1.0)
+            g = first_lanes(g, seen - j, fill(y, 0.0))
+            mass = mass + g
+            add_values(inputs, sizes, pair, j, g, summed)
+        scale = 1.0
+        if sizes.link == LINK_SOFTMAX:
             weight = total(mass)
             scale = 1.0 / weight if weight > 0 else 0.0
-            lse[pair * sizes.points + i] = top + np.log(weight) if weight > 0 else np.inf
-        else:
-            scale = 1.0
-            for j in range(0, seen, lanes):
-                g = evaluate(inputs, sizes, b, h, i, j, channels, gathered, value, slope)
-                if sizes.link == LINK_SIGMOID:
-                    g = 1.0 / (exp(g * -1.0) + 1.0)
-                add_values(inputs, sizes, pair, j, first_lanes(g, seen - j, fill(y, 0.0)), summed)
+            put(lse, pair * sizes.points + i, top + np.log(weight) if weight > 0 else np.inf)
         for d in range(sizes.width):
-            y[(pair * sizes.points + i) * sizes.width + d] = total(load(summed, d * lanes)) * scale
+            put(y, (pair * sizes.points + i) * sizes.width + d, total(load(summed, d * lanes)) * scale)
 
 
-@njit(forceinline=True, _nrt=False)
+@inlined
 def add_values(inputs, sizes, pair, j, g, summed):
     """summed[d] += g v_d over a chunk."""
     lanes = lanes_of(summed)
@@ -112,7 +123,7 @@ def add_values(inputs, sizes, pair, j, g, summed):
         accumulate(summed, d * lanes, load(inputs.values, (pair * sizes.width + d) * sizes.padded + j) * g)
 
 
-@njit(_nrt=False)
+@uncounted
 def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
     """Gradients of all inputs for `grad` [B, H, N, D]; `dots` [B, H, N] is grad . y, which softmax subtracts.
 
@@ -123,17 +134,17 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
     lanes, width, wide = lanes_of(grad), sizes.hidden, sizes.products * sizes.product_dim
     layers = max(sizes.depth, 1)
     unit = width * lanes
-    clear(address(work, 0), workspace(sizes, lanes), fill(work, 0.0))
+    clear(work, workspace(sizes, lanes), fill(work, 0.0))
     clear_sums(sizes, gradients, task)
-    value, slope, rest = work[: layers * unit], work[layers * unit : 2 * layers * unit], work[2 * layers * unit :]
-    gathered, pull, below, rest = rest[:unit], rest[unit : 2 * unit], rest[2 * unit : 3 * unit], rest[3 * unit :]
-    # The first three stand one behind the other: one pointer reaches them all.
-    sums, row_sums, out_sums, weight_sums = rest, rest[:unit], rest[unit : 2 * unit], rest[2 * unit :]
-    weight_sums, rest = weight_sums[: sizes.channels * unit], weight_sums[sizes.channels * unit :]
-    bias_sums, rest = rest[: (layers - 1) * unit], rest[(layers - 1) * unit :]
-    hidden_sums, rest = rest[: (layers - 1) * width * unit], rest[(layers - 1) * width * unit :]
-    query_sums, rest = rest[: wide * lanes], rest[wide * lanes :]
-    channels, channel_pull = rest[: sizes.channels * lanes], rest[sizes.channels * lanes : 2 * sizes.channels * lanes]
+    value, slope, gathered = work, address(work, layers * unit), address(work, 2 * layers * unit)
+    pull, below = address(gathered, unit), address(gathered, 2 * unit)
+    # The next three stand one behind the other: one pointer reaches them all.
+    row_sums, out_sums, weight_sums = address(below, unit), address(below, 2 * unit), address(below, 3 * unit)
+    bias_sums = address(weight_sums, sizes.channels * unit)
+    hidden_sums = address(bias_sums, (layers - 1) * unit)
+    query_sums = address(hidden_sums, (layers - 1) * width * unit)
+    channels = address(query_sums, wide * lanes)
+    channel_pull = address(channels, sizes.channels * lanes)
     k_sum = fill(grad, 0.0)
     for i in range(share, sizes.points, sizes.splits):
         seen = i + 1 if sizes.causal else sizes.points
@@ -151,15 +162,15 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
                 g = 1.0 / (exp(k * -1.0) + 1.0)
                 k_pull = g_pull * g * (1.0 - g)
             elif sizes.link == LINK_SOFTMAX:
-                g = exp(k - lse[point])
-                k_pull = g * (g_pull - dots[point])
+                g = exp(k - at(lse, point))
+                k_pull = g * (g_pull - at(dots, point))
             if seen - j < lanes:
                 g = first_lanes(g, seen - j, fill(grad, 0.0))
                 k_pull = first_lanes(k_pull, seen - j, fill(grad, 0.0))
             for d in range(sizes.width):
                 place = (task * sizes.width + d) * sizes.padded + j
                 accumulate(gradients.values, place, g * at(grad, point * sizes.width + d))
-            if inputs.shift.size > 0:
+            if sizes.shifted > 0:
                 accumulate(gradients.shift, task * sizes.padded + j, k_pull)
             k_sum = k_sum + k_pull
             consecutive = at(inputs.col_code, j + lanes - 1) - at(inputs.col_code, j) == lanes - 1
@@ -171,11 +182,11 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
                     width,
                     k_pull,
                     load(channels, 0),
-                    address(value, 0),
-                    address(slope, 0),
+                    value,
+                    slope,
                     address(inputs.out, h * width),
                     address(inputs.weight, h * width),
-                    address(sums, 0),
+                    row_sums,
                     address(gradients.col, task * width * sizes.padded + j),
                     sizes.padded,
                     address(gradients.table, table),
@@ -190,8 +201,8 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
                     address(value, last * lanes),
                     address(slope, last * lanes),
                     address(inputs.out, h * width),
-                    address(out_sums, 0),
-                    address(pull, 0),
+                    out_sums,
+                    pull,
                 )
                 for layer in range(layers - 2, -1, -1):
                     through_layer(inputs, sizes, h, layer, value, slope, pull, below, hidden_sums, bias_sums)
@@ -209,12 +220,12 @@ def backward_task(inputs, sizes, work, grad, dots, lse, gradients, task):
                 ticked = load(channel_pull, (sizes.channels - 1) * lanes)
                 clock_sum = clock_sum + ticked
                 accumulate(gradients.clock_col, task * sizes.padded + j, ticked * -1.0)
-        drain(row_sums, gradients.row, point * width)
-        drain(query_sums, gradients.query, point * wide)
+        drain(width, row_sums, gradients.row, point * width)
+        drain(wide, query_sums, gradients.query, point * wide)
         if sizes.ticking > 0:
-            gradients.clock_row[point] = total(clock_sum)
-    drain(out_sums, gradients.out, task * width)
-    drain(weight_sums, gradients.weight, task * sizes.channels * width)
-    drain(hidden_sums, gradients.hidden, task * (layers - 1) * width * width)
-    drain(bias_sums, gradients.hidden_bias, task * (layers - 1) * width)
-    gradients.out_bias[task] = total(k_sum)
+            put(gradients.clock_row, point, total(clock_sum))
+    drain(width, out_sums, gradients.out, task * width)
+    drain(sizes.channels * width, weight_sums, gradients.weight, task * sizes.channels * width)
+    drain((layers - 1) * width * width, hidden_sums, gradients.hidden, task * (layers - 1) * width * width)
+    drain((layers - 1) * width, bias_sums, gradients.hidden_bias, task * (layers - 1) * width)
+    put(gradients.out_bias, task, total(k_sum))

@@ -105,6 +105,17 @@ def store(typingctx, array, index, value):
 
 
 @intrinsic
+def put(typingctx, array, index, number):
+    """array[index] = number, for an index that is never negative."""
+
+    def codegen(context, builder, signature, args):
+        builder.store(args[2], _element(context, builder, signature.args[0], args[0], args[1]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), codegen
+
+
+@intrinsic
 def fill(typingctx, array, number):
     """A vector for `array`'s type with the same number in every lane."""
     vector = Vector(array.dtype)

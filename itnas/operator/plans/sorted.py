@@ -16,7 +16,7 @@ from itnas.operator.kernel import MLPKernelModule, PairForm
 from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, register
 from itnas.operator.plans.compiled import Tensors, run
-from itnas.operator.plans.team import compiled_workers, run_tasks
+from itnas.operator.plans.team import compiled_worker, run_tasks
 from itnas.operator.plans.visible import visible_measure
 from itnas.operator.quadrature import Full
 
@@ -77,15 +77,15 @@ class SortedKernel:
     name = "sorted"
 
     def forward(self, choices: Any, tensors: Tensors) -> tuple[Tensor, Tensor | None]:
-        engine = compiled_workers("sorted_numba")
         parts = _arrays(tensors)
         batch, heads, points, width = parts[3].shape
         y = parts[3].new_empty(batch, heads, GROUPS, points, width)
-        run_tasks(engine.forward, batch * heads * GROUPS, [*parts, y], _numbers(parts, choices))
+        run_tasks(
+            compiled_worker("sorted_numba", "forward"), batch * heads * GROUPS, [*parts, y], _numbers(parts, choices)
+        )
         return y.sum(2)[..., : _width(tensors)], None
 
     def backward(self, choices: Any, tensors: Tensors, y: Tensor, kept: Tensor | None, grad: Tensor) -> Tensors:
-        engine = compiled_workers("sorted_numba")
         parts = _arrays(tensors)
         out, values = parts[2:]
         batch, heads, points, width = values.shape
@@ -94,7 +94,8 @@ class SortedKernel:
         out_grad = values.new_empty(batch, heads, out.shape[1])
         values_grad = values.new_empty(batch, heads, GROUPS, points, width)
         arrays = [*parts, grad, a_grad, b_grad, out_grad, values_grad]
-        run_tasks(engine.backward, batch * heads * GROUPS, arrays, _numbers(parts, choices))
+        worker = compiled_worker("sorted_numba", "backward")
+        run_tasks(worker, batch * heads * GROUPS, arrays, _numbers(parts, choices))
         found = [values_grad.sum(2)[..., : _width(tensors)], a_grad.mT, b_grad.mT, out_grad]
         return [part.sum_to_size(like.shape) for part, like in zip(found, tensors, strict=True) if like is not None]
 

@@ -12,15 +12,15 @@ cancel.
 """
 
 import numpy as np
-from numba import carray, cfunc, njit
+from numba import carray
 
 from itnas.operator.plans.simd_numba import fill, lanes_of, load, store
-from itnas.operator.plans.team_numba import ARRAYS, WORKER, array, next_block
+from itnas.operator.plans.team_numba import ARRAYS, array, inner, next_block
 
 BASE = 16  # length of the runs that are summed pair by pair
 
 
-@njit
+@inner
 def insertion_sort(order, keys, start, stop):
     """Sort order[start:stop] by rising keys."""
     for place in range(start + 1, stop):
@@ -32,7 +32,7 @@ def insertion_sort(order, keys, start, stop):
         order[place] = moving
 
 
-@njit
+@inner
 def merge(order, spare, keys, start, middle, stop):
     """Merge two sorted runs of `order`."""
     left, right = start, middle
@@ -46,7 +46,7 @@ def merge(order, spare, keys, start, middle, stop):
     order[start:stop] = spare[start:stop]
 
 
-@njit
+@inner
 def join(sums, values, sender, key):
     """Add one sender to running moments [M, D]: sums[m] += key^m v."""
     width, lanes = values.shape[1], lanes_of(values)
@@ -58,7 +58,7 @@ def join(sums, values, sender, key):
             v = v * key
 
 
-@njit
+@inner
 def sweep(receivers, senders, thresholds, keys, values, moments, sums):
     """Add to moments[i] what each receiver gets from the senders; both lists sorted by rising threshold and key."""
     lanes = lanes_of(values)
@@ -76,7 +76,7 @@ def sweep(receivers, senders, thresholds, keys, values, moments, sums):
             store(found, target, load(found, target) + load(running, place))
 
 
-@njit
+@inner
 def active_moments(a, b, values, direction, moments):
     """moments[i, m] = sum_j b_j^m v_j over active j: all (direction 0), j <= i (1) or j >= i (-1)."""
     points = a.size
@@ -109,7 +109,7 @@ def active_moments(a, b, values, direction, moments):
         half *= 2
 
 
-@njit
+@inner
 def combine(moments, a, power, weight, target):
     """target_i += weight sum_active (a_i + b_j)^power v_j, by the binomial formula."""
     for i in range(a.size):
@@ -121,7 +121,7 @@ def combine(moments, a, power, weight, target):
             target[i, d] += weight * term
 
 
-@njit
+@inner
 def slope(moments, a, power, weight, partner):
     """weight x partner_i . d/da_i sum_active (a_i + b_j)^power v_j, for each i."""
     found = np.empty(a.size)
@@ -136,7 +136,7 @@ def slope(moments, a, power, weight, partner):
     return found
 
 
-@njit
+@inner
 def forward_task(a, b, out, values, power, causal, y, task):
     """y[b, h, g, i] = sum_j sum_c out_c relu(a_ic + b_jc)^power v_j over the hidden units c of group g, for one (b, h,
     g).
@@ -153,7 +153,7 @@ def forward_task(a, b, out, values, power, causal, y, task):
         combine(moments, rows[c], power, out[h, c], y[n, h, g])
 
 
-@njit
+@inner
 def backward_task(a, b, out, values, grad, power, causal, a_grad, b_grad, out_grad, values_grad, task):
     """Gradients for one sample, head and group: the forward moments once more, then rows and columns exchanged.
 
@@ -180,7 +180,7 @@ NUMBERS = 9  # batch, heads, groups, points, width, units, batch of a, batch of 
 FORWARD_FRAME, BACKWARD_FRAME = ARRAYS + 2 * 5 + NUMBERS, ARRAYS + 2 * 9 + NUMBERS
 
 
-@njit
+@inner
 def problem(frame):
     """a, b, out, values, the shape of y, power and causality, from a frame."""
     real = np.float64
@@ -193,7 +193,6 @@ def problem(frame):
     return a, b, out, values, (batch, heads, groups, points, width), abs(sizes[8]), sizes[8] < 0
 
 
-@cfunc(WORKER, cache=True)
 def forward(pointer):
     """The tasks of one worker. Arrays: a, b, out, values, y."""
     frame = carray(pointer, (FORWARD_FRAME,))
@@ -206,7 +205,6 @@ def forward(pointer):
         first, last = next_block(frame)
 
 
-@cfunc(WORKER, cache=True)
 def backward(pointer):
     """The tasks of one worker. Arrays: a, b, out, values, grad, and the gradients of the first four."""
     frame = carray(pointer, (BACKWARD_FRAME,))

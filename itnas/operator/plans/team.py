@@ -53,8 +53,8 @@ def run_tasks(worker: Any, tasks: int, arrays: Sequence[Tensor], numbers: Sequen
 
 
 @functools.cache
-def compiled_workers(name: str) -> Any:
-    """Import a module of workers whose machine code is kept between processes.
+def compiled_worker(module: str, name: str) -> Any:
+    """A module's worker, compiled. The machine code is kept between processes.
 
     numba tells by the date of one file whether kept code is still good, and would run old code after a change in a
     module that the file uses. So the code lies in a folder named after a hash of all compiled sources.
@@ -71,9 +71,11 @@ def compiled_workers(name: str) -> Any:
         root = own
     else:
         root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "itnas"
+    team = importlib.import_module("itnas.operator.plans.team_numba")
+    function = getattr(importlib.import_module(f"itnas.operator.plans.{module}"), name)
     numba.config.CACHE_DIR = str(root / f"numba-{digest}")
     try:
-        return importlib.import_module(f"itnas.operator.plans.{name}")
+        return numba.cfunc(team.WORKER, cache=True)(function)
     finally:
         numba.config.CACHE_DIR = before
 

@@ -11,6 +11,12 @@ from numba.extending import intrinsic
 
 STARTED, NEXT, TASKS, BLOCK, ARRAYS = 0, 1, 2, 3, 4  # places in a frame; arrays take two each
 WORKER = types.void(types.CPointer(types.int64))
+# Decorators of functions that compiled code alone calls: without entries from Python, which cost as much compile time
+# as the code itself. `uncounted`: without reference counts, as each use of an array
+# would count up and down; they cannot allocate. `inlined`: into whoever calls them, too.
+inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+uncounted = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+inlined = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)
 
 
 @intrinsic
@@ -35,20 +41,26 @@ def _count(typingctx, frame, place):
     return types.int64(frame, types.intp), codegen
 
 
-@njit
+@inner
+def pointer(frame, number, real):
+    """To the beginning of the frame's array number `number`. To compile code for pointers takes half as long as for
+    arrays, which are seven machine words."""
+    return _pointer(frame[ARRAYS + 2 * number], real)
+
+
+@inner
 def array(frame, number, real):
     """The frame's array number `number`."""
-    place = ARRAYS + 2 * number
-    return carray(_pointer(frame[place], real), (frame[place + 1],))
+    return carray(pointer(frame, number, real), (frame[ARRAYS + 2 * number + 1],))
 
 
-@njit
+@inner
 def start(frame):
     """This worker's number, from 0."""
     return _count(frame, STARTED)
 
 
-@njit
+@inner
 def next_block(frame):
     """The first and the last + 1 of some tasks that nobody has taken yet; an empty range when there are none left."""
     first = min(_count(frame, NEXT) * frame[BLOCK], frame[TASKS])
