@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from itnas.behaviour.evidence import SUMS, Evidence
 from itnas.behaviour.fidelity import Fidelity
-from itnas.behaviour.numbers import finite
 from itnas.behaviour.replacements import FAMILIES
 from itnas.behaviour.sentences import sentence
 from itnas.behaviour.thresholds import Thresholds
 from itnas.behaviour.verdict import Reading, Trends
+from itnas.plain import finite
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,8 @@ from typing import Any
 from rich.table import Table
 
 from itnas.cells import as_csv as csv_text
-from itnas.cli.screen import console, exclude, plain, say_json
+from itnas.cli.screen import console, exclude, say_json
+from itnas.plain import plain
 from itnas.registry import check_choice
 
 

@@ -77,7 +77,6 @@ def _score(rates: list[float], report: Report) -> str:
     """The score of the learning rate that is ahead."""
     if report.scores is None:
         return ""
-    by_rate: dict[float, list[float]] = {}
-    for rate, score in zip(rates, report.scores, strict=True):
-        by_rate.setdefault(rate, []).append(score)
-    return f", score {max(map(statistics.fmean, by_rate.values())):.4f}"
+    from itnas.training.result import leading_score  # and torch with it, which is there by now
+
+    return f", score {leading_score(rates, report.scores, report.alive):.4f}"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 
+from itnas.plain import plain
 from itnas.shown import moment
 
 # As wide as any table is: what reads a pipe wants whole lines.
@@ -40,17 +39,6 @@ def console(*, stderr: bool = False, prose: bool = False) -> Console:
 def say_json(data: Any) -> None:
     """Strict JSON: what is no number is null."""
     typer.echo(json.dumps(plain(data), indent=1, allow_nan=False))
-
-
-def plain(data: Any) -> Any:
-    """What JSON can hold, paths as texts."""
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None
-    if isinstance(data, Mapping):
-        return {str(name): plain(each) for name, each in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [plain(each) for each in data]
-    return str(data) if isinstance(data, Path) else data
 
 
 def dated(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from itnas.again import training_command
 from itnas.export.source import Source
 from itnas.genome import Genome
+from itnas.plain import plain
 from itnas.run import Run
 from itnas.search.settings import SweepSettings
 from itnas.store import RunError, placed
@@ -154,14 +154,3 @@ def command(source: Source, file: str) -> str:
     """What trains the genome again, in a shell, with the seeds of the score that is told."""
     told = source.provenance
     return training_command(file, source.task.label, told.get("seeds") or (), {"precision": told.get("precision")})
-
-
-def plain(told: Any) -> Any:
-    """Plain data that YAML and JSON can say; what is no number becomes null."""
-    if isinstance(told, Mapping):
-        return {str(name): plain(each) for name, each in told.items()}
-    if isinstance(told, (list, tuple)):
-        return [plain(each) for each in told]
-    if isinstance(told, float):
-        return told if math.isfinite(told) else None
-    return told if told is None or isinstance(told, (str, int, bool)) else str(told)

@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from itnas.plain import plain
 from itnas.search.confirm import Candidate
 from itnas.search.job import Failure, Job, Outcome, Rung
 from itnas.search.jobs import confirmation_job, trial_job
 from itnas.search.proposer import Event, Proposal
 from itnas.search.settings import SweepSettings
 from itnas.store import RunWriter
-from itnas.training.folder import without_nan
 
 
 class Recorder:
@@ -263,7 +263,7 @@ class Recorder:
                 "layer": row["layer"],
                 "head": -1 if row["head"] is None else row["head"],
             }
-            data = json.dumps(without_nan(dict(row)), allow_nan=False)
+            data = json.dumps(plain(row), allow_nan=False)
             told.append(place | keys | {"family": row["family"], "data": data})
         self.writer.put("layers", told)
 

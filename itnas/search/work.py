@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from itnas.files import document_text
@@ -15,10 +15,20 @@ from itnas.genome import Genome
 from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 from itnas.search.printed import Printed
 from itnas.search.watcher import Watcher
-from itnas.training.group import DeviceLostError
-from itnas.training.population import Setup
-from itnas.training.recipes import Recipe
-from itnas.training.result import best_rate
+from itnas.tasks import find
+from itnas.training import (
+    Budget,
+    DeviceLostError,
+    Recipe,
+    Setup,
+    Training,
+    check_devices,
+    device_group,
+    recipe,
+    setup_for,
+)
+from itnas.training.outcome import outcome
+from itnas.training.result import leading_score
 
 Work = Callable[[Job, Callable[[], bool]], Generator[Message, None, None]]  # `perform`, or a stand-in for it
 
@@ -71,9 +81,6 @@ def one_line(error: BaseException | str) -> str:
 
 
 def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
-    from itnas.tasks import find
-    from itnas.training import Budget, check_devices, device_group, recipe, setup_for
-
     started = time.perf_counter()
     genome, task = Genome.from_dict(job.genome), find(job.task)
     made = recipe(
@@ -95,9 +102,6 @@ def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:
 
 def _trained(job: Job, made: Recipe, setup: Setup, stop: Callable[[], bool], started: float) -> Iterator[Message]:
     """Rungs, and the outcome."""
-    from itnas.training import Training
-    from itnas.training.folder import outcome
-
     training, genome = Training(made, setup), made.genome
     rates, watcher = training.population.learning_rates, Watcher(job, training)
     for report in training.reports(stop):
@@ -105,7 +109,7 @@ def _trained(job: Job, made: Recipe, setup: Setup, stop: Callable[[], bool], sta
             raise DivergedError(f"all {len(report.alive)} replicas diverged by step {report.step}")
         if report.scores is not None and report.rung is not None:
             losses = tuple(loss if math.isfinite(loss) else None for loss in report.losses)
-            score = _score(genome.training.learning_rates, rates, report.scores)
+            score = leading_score(rates, report.scores, report.alive)
             watcher.watch(report.step)
             yield Rung(report.rung, report.step, report.seconds, score, losses, report.scores)
     if not training.done:
@@ -126,10 +130,3 @@ def _trained(job: Job, made: Recipe, setup: Setup, stop: Callable[[], bool], sta
             remarks = f"not examined: {one_line(error)}"
     cost = genome.cost(made.task.length, made.task)
     yield Outcome(result, cost.flops_per_token, time.perf_counter() - started, tuple(layers), kept, remarks)
-
-
-def _score(rates: Sequence[float], learning_rates: Sequence[float], scores: Sequence[float]) -> float:
-    """The mean over seeds of the learning rate that is ahead."""
-    ahead = best_rate(rates, learning_rates, scores)
-    own = [score for rate, score in zip(learning_rates, scores, strict=True) if rate == ahead]
-    return sum(own) / len(own)

@@ -7,7 +7,6 @@ result.json  weights.safetensors  replicas.safetensors  curves.parquet    when i
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +18,9 @@ from itnas.genome import Genome
 from itnas.training import checkpoint
 from itnas.training.keeper import Keeper, State
 from itnas.training.recipes import Recipe
-from itnas.training.trainer import Training
 
 if TYPE_CHECKING:
-    from itnas.training.result import Result
+    pass
 
 
 class TrainingFolder(Keeper):
@@ -119,35 +117,3 @@ class TrainingFolder(Keeper):
         for name, content in files.items():
             write_atomically(self.path / name, content)
         self.checkpoint_path.unlink(missing_ok=True)
-
-
-def outcome(training: Training, result: Result) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What is kept of a finished training, the genome apart: the result, and its files by name."""
-    population, stack = training.population, training.population.stack
-    died = [replica.died for replica in result.replicas]
-    frame = training.curves.to_frame(population.seeds, population.learning_rates, died)
-    about = {"genome": result.genome, "task": result.task}
-    best = best_replica(result)
-    members = {"seeds": population.seeds, "learning_rates": population.learning_rates}
-    found: dict[str, Any] = without_nan(result.to_dict() | {"recipe": training.recipe.to_dict()})
-    return found, {
-        "curves.parquet": frame.to_parquet(index=False),
-        "weights.safetensors": checkpoint.packed(stack.state_of(best), about | {"replica": best}),
-        "replicas.safetensors": checkpoint.packed(stack.parameters() | stack.buffers, about | members),
-        "result.json": (json.dumps(found, indent=2, allow_nan=False) + "\n").encode(),
-    }
-
-
-def best_replica(result: Result) -> int:
-    """The replica with the best score among those of the chosen learning rate; of equal ones the first."""
-    own = [number for number, each in enumerate(result.replicas) if each.learning_rate == result.learning_rate]
-    return max(own, key=lambda number: result.replicas[number].score)
-
-
-def without_nan(value: Any) -> Any:
-    """Plain data in which what is not a number is None, as JSON has no word for it."""
-    if isinstance(value, dict):
-        return {key: without_nan(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

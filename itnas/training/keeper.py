@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from itnas.training import checkpoint
+from itnas.training.outcome import outcome
 
 if TYPE_CHECKING:
     from itnas.genome import Genome
@@ -58,8 +59,6 @@ class Keeper(abc.ABC):
 
     def finish(self, training: Training, result: Result) -> dict[str, Any]:
         """Keep the outcome; what result.json holds."""
-        from itnas.training.folder import outcome
-
         found, files = outcome(training, result)
         self.complete(training.recipe.genome, files)
         return found

@@ -48,9 +48,23 @@ class Result:
         return asdict(self)
 
 
-def best_rate(rates: Sequence[float], learning_rates: Sequence[float], scores: Sequence[float]) -> float:
-    """The learning rate with the best mean score over seeds; of equal ones the smallest."""
-    return max(sorted(rates), key=lambda rate: statistics.fmean(at_rate(rate, learning_rates, scores)))
+def best_rate(learning_rates: Sequence[float], scores: Sequence[float], alive: Sequence[bool]) -> float:
+    """The learning rate with the best mean score over seeds, of those at which a replica lives (the dead score what
+    guessing does, and the living may do worse); of equal ones the smallest."""
+    living = {rate for rate, lives in zip(learning_rates, alive, strict=True) if lives}
+    rates = sorted(living or set(learning_rates))
+    return max(rates, key=lambda rate: statistics.fmean(at_rate(rate, learning_rates, scores)))
+
+
+def leading_score(learning_rates: Sequence[float], scores: Sequence[float], alive: Sequence[bool]) -> float:
+    """The mean over seeds of the learning rate that is ahead."""
+    return statistics.fmean(at_rate(best_rate(learning_rates, scores, alive), learning_rates, scores))
+
+
+def best_replica(result: Result) -> int:
+    """Of those of the chosen learning rate the living one with the best score; of equal ones the first."""
+    own = [number for number, each in enumerate(result.replicas) if each.learning_rate == result.learning_rate]
+    return max(own, key=lambda number: (result.replicas[number].died is None, result.replicas[number].score))
 
 
 def at_rate(rate: float, learning_rates: Sequence[float], scores: Sequence[float]) -> list[float]:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from itnas.training.device import setup_for
-from itnas.training.folder import best_replica
 from itnas.training.interval import Interval
 from itnas.training.keeper import Keeper
 from itnas.training.population import Setup
 from itnas.training.recipes import Recipe
-from itnas.training.result import Result
+from itnas.training.result import Result, best_replica
 from itnas.training.trainer import Report, Training
 
 if TYPE_CHECKING:

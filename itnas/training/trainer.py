@@ -189,7 +189,7 @@ class Training:
         """The outcome; `test` also scores the test split, which nothing was chosen by."""
         population, curves = self.population, self.curves
         scores = curves.last_scores()
-        rate = best_rate(population.rates, population.learning_rates, scores)
+        rate = best_rate(population.learning_rates, scores, population.alive.tolist())
         died = [step if step >= 0 else None for step in population.died.tolist()]
         rows = zip(population.seeds, population.learning_rates, scores, curves.last_losses(), died, strict=True)
         task = self.recipe.task

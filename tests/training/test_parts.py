@@ -1,5 +1,6 @@
 """The small parts of training: schedule, intervals, memory, metrics, devices, curves."""
 
+import dataclasses
 import errno
 import math
 from itertools import pairwise
@@ -11,13 +12,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itnas.training import Budget, setup_for
+from itnas.genome import Genome
+from itnas.tasks import find
+from itnas.training import Budget, Replica, recipe, setup_for, train_recipe
 from itnas.training.checkpoint import as_safetensors
 from itnas.training.curves import Curves
 from itnas.training.folder import TrainingFolder
 from itnas.training.interval import interval
 from itnas.training.memory import free_memory, parts_needed, ran_out
-from itnas.training.result import best_rate, rate_interval
+from itnas.training.result import best_rate, best_replica, leading_score, rate_interval
 from itnas.training.schedule import Clock, rate_factor
 
 
@@ -96,9 +99,27 @@ def test_the_same_tensors_are_the_same_bytes() -> None:
 
 def test_the_best_rate_is_best_on_average() -> None:
     rates, scores = [0.1, 0.2] * 3, [0.9, 0.8, 0.1, 0.7, 0.2, 0.6]
-    assert best_rate([0.1, 0.2], rates, scores) == 0.2
+    alive = [True] * 6
+    assert best_rate(rates, scores, alive) == 0.2
+    assert leading_score(rates, scores, alive) == pytest.approx(0.7)
     assert rate_interval(0.2, rates, scores).mean == pytest.approx(0.7)
-    assert best_rate([0.2, 0.1], rates, [0.5] * 6) == 0.1
+    assert best_rate(rates, [0.5] * 6, alive) == 0.1
+
+
+def test_a_dead_rate_is_never_the_best() -> None:
+    """The dead score what guessing does, 0.5, and the living may do worse."""
+    rates, scores = [0.1, 0.2] * 2, [0.4, 0.5, 0.3, 0.5]
+    assert best_rate(rates, scores, [True, False, True, False]) == 0.1
+    assert best_rate(rates, scores, [False] * 4) == 0.2
+
+
+def test_a_dead_replica_is_never_the_best() -> None:
+    result = train_recipe(recipe(Genome(), find("delay/length=16"), replicas=3, budget=Budget(1))).result
+    rate = result.learning_rate
+    rows = [
+        Replica(seed, rate, score, 1.0, died) for seed, score, died in ((0, 0.9, 5), (1, 0.2, None), (2, 0.3, None))
+    ]
+    assert best_replica(dataclasses.replace(result, replicas=tuple(rows))) == 2
 
 
 def test_parts() -> None:

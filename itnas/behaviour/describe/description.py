@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from itnas.behaviour.numbers import finite
+from itnas.plain import finite
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from itnas.behaviour.explanation import LayerVerdict
-from itnas.behaviour.numbers import finite
 from itnas.behaviour.replacements import FAMILIES
+from itnas.plain import finite
 
 if TYPE_CHECKING:
     import pandas as pd
