@@ -10,14 +10,18 @@ Row = TypeVar("Row", bound=Mapping[str, Any])
 
 
 def pareto_front(trials: Iterable[Row]) -> list[Row]:
-    """Of the complete trials of one task, those on the front, the best and dearest first."""
+    """Of the complete trials of one task, those on the front, the best and dearest first. Equals stay together."""
     complete = [row for row in trials if row["state"] == "complete" and _known(row["score"]) and _known(row["cost"])]
-    front, cheapest = [], float("inf")
+    front: list[Row] = []
     for row in sorted(complete, key=lambda row: (-row["score"], row["cost"], row["number"])):
-        if row["cost"] < cheapest:
+        last = front[-1] if front else None
+        if last is None or row["cost"] < last["cost"] or _point(row) == _point(last):
             front.append(row)
-            cheapest = row["cost"]
     return front
+
+
+def _point(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    return row["score"], row["cost"]
 
 
 def _known(value: float | None) -> bool:

@@ -52,7 +52,8 @@ class Plots:
         """The best score so far, beside the random arm's."""
         from itnas.figures import anytime
 
-        return anytime.draw(anytime.prepare(self._trials(task)))
+        levels = self.run.reader.levels(self.run.named(task))
+        return anytime.draw(anytime.prepare(self._trials(task), *levels))
 
     def pareto(self, task: str | None = None, cost: str = "parameters") -> go.Figure:
         """Score and cost (parameters, flops, seconds), with the front."""
@@ -87,7 +88,7 @@ class Plots:
         """What each worker did when."""
         from itnas.figures import timeline
 
-        return timeline.draw(timeline.prepare(self.run.trials()))
+        return timeline.draw(timeline.prepare(self.run.trials(), self.run.reader.now()))
 
     def kernel(self, trial: int, layer: int = 0, head: int = 0, sample: int | None = None) -> go.Figure:
         """A kernel: the mean over samples, or that of one of the stored examples, counted from 0."""
@@ -101,7 +102,8 @@ class Plots:
             self._check(trial, "kernel of example", sample, range(len(kernels)))
             kernels = kernels[sample]
         self._check(trial, "kernel of head", head, range(len(kernels)))
-        return heatmap.draw(heatmap.prepare(kernels[head], file.array(replica, layer, "shown")))
+        shown, about = file.array(replica, layer, "shown"), file.about(replica, layer)
+        return heatmap.draw(heatmap.prepare(kernels[head], shown, parts=about.get("parts")))
 
     def fidelity(self, trial: int, layer: int = 0) -> go.Figure:
         """What each family's nearest kernel keeps, by budget."""

@@ -46,8 +46,8 @@ class Run:
         return list(self.settings["tasks"])
 
     def trials(self, task: str | None = None) -> pd.DataFrame:
-        """One row per trial, running and failed ones included."""
-        return _frame(self.reader.trials(task))
+        """One row per trial, running and failed ones included: all, or those on a task."""
+        return _frame(self.reader.trials(None if task is None else self.named(task)))
 
     def layers(self) -> pd.DataFrame:
         """One row per layer, and per head below it, of every network that was cross-examined."""

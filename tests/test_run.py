@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import itnas
+from itnas.figures.pareto import undominated
+from itnas.pareto import pareto_front
 from itnas.search.sweep import Means, Sweep
 from itnas.store import RunError
 from tests.search.toy import toy_settings, toy_space, work
@@ -39,6 +44,8 @@ def test_the_best_genome_of_a_task(run: itnas.Run) -> None:
         run.best()
     with pytest.raises(RunError, match="no task 'parity'"):
         run.best("parity")
+    with pytest.raises(RunError, match="no task 'parity'"):
+        run.trials("parity")
 
 
 def test_the_pareto_front_holds_what_nothing_beats(run: itnas.Run) -> None:
@@ -49,6 +56,17 @@ def test_the_pareto_front_holds_what_nothing_beats(run: itnas.Run) -> None:
             "score >= @row.score and cost <= @row.cost and (score > @row.score or cost < @row.cost)"
         )
         assert (row.number in set(front["number"])) == beaten.empty
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=20))
+def test_tables_and_figures_have_the_same_front(points: list[tuple[int, int]]) -> None:
+    """Ties among them; in the figure a trial is known by its place."""
+    rows = [
+        {"number": number, "state": "complete", "score": float(score), "cost": float(cost)}
+        for number, (score, cost) in enumerate(points)
+    ]
+    drawn = undominated(np.array([row["cost"] for row in rows]), np.array([row["score"] for row in rows]))
+    assert {row["number"] for row in pareto_front(rows)} == set(np.flatnonzero(drawn).tolist())
 
 
 def test_early_scores_are_compared_with_final_ones(run: itnas.Run) -> None:

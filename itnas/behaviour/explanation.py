@@ -67,10 +67,14 @@ class LayerVerdict:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the fidelity of the verdict's own family."""
+        """95 % interval of the fidelity of what the verdict rests on."""
+        return self._best.low, self._best.high
+
+    @property
+    def _best(self) -> Fidelity:
+        """Of the replacement that the verdict rests on."""
         found = self.main.curves.get(self.told_by)
-        best = Fidelity(math.nan, math.nan, math.nan) if found is None else found.best
-        return best.low, best.high
+        return Fidelity(math.nan, math.nan, math.nan) if found is None else found.best
 
     @property
     def told_by(self) -> str:
@@ -160,6 +164,8 @@ class LayerVerdict:
         }
         row |= {f"fidelity_{family}": self.fidelity.get(family) for family in FAMILIES if family != "none"}
         row |= {
+            "told_by": self.told_by,
+            "fidelity": finite(self._best.value),
             "fidelity_low": finite(low),
             "fidelity_high": finite(high),
             "support": self.support,
@@ -170,7 +176,8 @@ class LayerVerdict:
             "growth_support": self.growth["support"],
             "reason": self.reading.reason,
             "sentence": self.sentence(),
-            "blocks": [each.to_dict() | {"untrained": list(each.untrained)} for each in self.blocks],
+            "untrained": list(self.untrained),
+            "blocks": [each.to_dict() for each in self.blocks],
         }
         return row
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from itnas.behaviour.places import BINS
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     from itnas.behaviour.explanation import LayerVerdict
@@ -17,11 +18,6 @@ def sentence(verdict: LayerVerdict) -> str:
     who = f"Layer {verdict.layer + 1}" if which is None else f"Layer {verdict.layer + 1}, {which},"
     found = f"{who} {_PREDICATES[verdict.family](verdict)}"
     return f"{found} {_JOINTLY}" if verdict.jointly and verdict.head is None else found
-
-
-def _counted(count: int | None, noun: str) -> str:
-    """`1 tap`, `2 taps`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _none(verdict: LayerVerdict) -> str:
@@ -44,7 +40,7 @@ def _convolution(verdict: LayerVerdict) -> str:
     if verdict.main.cloud:
         by_distance = verdict.support is not None and verdict.support <= BINS + 1
         return f"became a convolution: a function of the {'distance' if by_distance else 'offset'} between points."
-    found = f"became a convolution with {_counted(verdict.support, 'tap')}"
+    found = f"became a convolution with {_needed(verdict, 'support', 'tap')}".removesuffix(",")
     if not 0 < len(verdict.offsets) <= 8:
         return f"{found}."
     where = ", ".join(str(each) for each in verdict.offsets)
@@ -52,7 +48,25 @@ def _convolution(verdict: LayerVerdict) -> str:
 
 
 def _recurrence(verdict: LayerVerdict) -> str:
-    return f"became a recurrence: a state of {_counted(verdict.state_size, 'number')} per head carries what it needs."
+    state = _needed(verdict, "state_size", "number per head")
+    return f"became a recurrence: a state of {state} carries what it needs."
+
+
+def _local(verdict: LayerVerdict) -> str:
+    near = _needed(verdict, "support", "point").removesuffix(",")
+    return f"became local: it looks at contents, among the nearest {near}."
+
+
+def _needed(verdict: LayerVerdict, name: str, noun: str) -> str:
+    """What it needs; of a layer that its heads account for, where it could not be replaced whole, what each of them
+    does."""
+    own = getattr(verdict, name)
+    if own is not None:
+        return counted(own, noun)
+    noun = noun.split(" per ")[0]
+    heads = [getattr(head, name) for head in verdict.heads if head.family == verdict.family]
+    *others, last = [str(each) for each in heads if each is not None] or ["some"]
+    return (f"{', '.join(others)} and {last} {noun}s" if others else f"{last} {noun}s") + ", head by head,"
 
 
 def _attention(verdict: LayerVerdict) -> str:
@@ -73,7 +87,7 @@ _PREDICATES: dict[str, Callable[[LayerVerdict], str]] = {
     "none": _none,
     "pointwise": lambda _: "became pointwise: no point needs another.",
     "convolution": _convolution,
-    "local": lambda own: f"became local: it looks at contents, among the nearest {own.support} points.",
+    "local": _local,
     "recurrence": _recurrence,
     "dense": lambda _: "became a fixed mixing matrix: content-free, and different from place to place.",
     "attention": _attention,

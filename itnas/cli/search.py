@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -153,7 +152,6 @@ def search(
     """
     check_finite(random_share=random_share, timeout=timeout, hours=hours)
     use_data(data)
-    _check_device(device)
     from itnas.search.profiles import profile as settings_of
     from itnas.search.settings import SweepSettings
     from itnas.search.sweep import Means, Sweep, check_data, check_settings, default_folder
@@ -197,12 +195,6 @@ def search(
     # From the first moment at which others can see the run, they can also stop it.
     with stop_request() as stop, Sweep.create(folder, found, settings) as sweep:
         drive(sweep, means, stop, as_json=as_json, quiet=quiet)
-
-
-def _check_device(name: str | None) -> None:
-    """What no machine calls a device would fail every trial; whether there is one, the machine will tell."""
-    if name is not None and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise ValueError(f"unknown device {name!r}: use auto, cpu, cuda or cuda:0, cuda:1, ...")
 
 
 def _names(text: str) -> list[str]:

@@ -138,7 +138,7 @@ def _gene(view: RunView, choices: Choices) -> Drawn:
 
 @panel("timeline")
 def _timeline(view: RunView, _choices: Choices) -> Drawn:
-    return _module(timeline, timeline.prepare(view.trials(), view.now()))
+    return _module(timeline, timeline.prepare(view.trials(), view.reader.now()))
 
 
 def _kernel(name: str, *more: str) -> Callable[[Callable[[KernelChoice], Drawn]], Draw]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -208,14 +206,8 @@ class RunView:
         return next(iter(self.with_kernels(self.task(choices))), None)
 
     def levels(self, task: str) -> tuple[float | None, float | None]:
-        """Chance and ceiling of a task, where it is one that is known here."""
-
-        def make() -> tuple[float | None, float | None]:
-            rows = self.reader.rows("SELECT value FROM sweep WHERE key = 'levels'")
-            told = json.loads(rows[0]["value"]).get(task, {}) if rows else {}
-            return told.get("chance"), told.get("ceiling")
-
-        return self._once(("levels", task), make)
+        """Chance and ceiling of a task, as far as they are known."""
+        return self._once(("levels", task), lambda: self.reader.levels(task))
 
     def importance(self, task: str) -> pd.DataFrame:
         from itnas.figures.importance import importance
@@ -231,14 +223,6 @@ class RunView:
             return chosen
         ranked = self.importance(task)
         return str(ranked["gene"].iloc[0]) if len(ranked) else next(iter(names), None)
-
-    def now(self) -> float | None:
-        """Until when running trials have run: now, if a driver is at work, else when the last thing happened."""
-        if driven(self.reader.folder):
-            return time.time()
-        (row,) = self.reader.rows("SELECT max(time) AS last FROM events")
-        last: float | None = row["last"]
-        return last
 
     def training_rows(self, trial: int) -> pd.DataFrame:
         """Loss and score of every replica by rung, as learning curves want them."""

@@ -32,11 +32,12 @@ def of_run(run: Run, task: str | None = None, trial: int | None = None) -> Sourc
         raise RunError(f"{run.folder}: trial {number} is {row['state']}, not complete{others}")
     kept = run.kept(number).get("weights")
     if kept is not None:
-        return _of_trained(run, row, TrainedFolder.open(placed(run.folder, kept)))
+        (phase,) = (each["phase"] for each in run.reader.kept() if each["path"] == kept)
+        return _of_trained(run, row, TrainedFolder.open(placed(run.folder, kept)), confirmed=phase == "confirm")
     genome = Genome.from_dict(run.reader.genome(row["genome"]))
     own = _task(run, row["task"])
     told = _search_result(run, row, own)
-    return Source(_recipe(genome, told), own, plain(_provenance(run, row, told)), None, run, number)
+    return Source(_recipe(genome, told), own, plain(_provenance(run, row, told, confirmed=False)), None, run, number)
 
 
 def of_training(path: Path) -> Source:
@@ -47,9 +48,9 @@ def of_training(path: Path) -> Source:
     return Source(_recipe(folder.genome, told), folder.task, about, best.network.eval())
 
 
-def _of_trained(run: Run, row: Row, folder: TrainedFolder) -> Source:
+def _of_trained(run: Run, row: Row, folder: TrainedFolder, *, confirmed: bool) -> Source:
     told, best = _training_result(folder.result), folder.best()
-    about = plain({**_provenance(run, row, told), "replica": best.replica})
+    about = plain({**_provenance(run, row, told, confirmed=confirmed), "replica": best.replica})
     return Source(_recipe(folder.genome, told), folder.task, about, best.network.eval(), run, row["number"])
 
 
@@ -113,11 +114,9 @@ def _recipe(genome: Genome, told: Row) -> Genome:
     return Genome.from_dict({**data, "training": {**data.get("training", {}), **own}})
 
 
-def _provenance(run: Run, row: Row, told: Row) -> dict[str, Any]:
-    """Where a trial comes from; nothing in it changes from export to export."""
-    confirmed = any(
-        each["trial"] == row["number"] and each["state"] == "complete" for each in run.reader.confirmations()
-    )
+def _provenance(run: Run, row: Row, told: Row, *, confirmed: bool) -> dict[str, Any]:
+    """Where a trial comes from; nothing in it changes from export to export. `confirmed`: whether its score is that of
+    the confirmation."""
     verdicts = _verdicts(run, row["number"])
     return {
         "itnas": __version__,

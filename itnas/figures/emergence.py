@@ -82,7 +82,7 @@ def _cell(task: str, layer: int | None, row: Any, medians: dict[tuple[str, int |
 
 
 def _medians(layers: pd.DataFrame) -> dict[tuple[str, int | None, str], float]:
-    """The median fidelity of each family where layers became it, by task and layer, and by task."""
+    """The median fidelity of what verdicts rest on, where layers became a family: by task and layer, and by task."""
     found: dict[tuple[str, int | None, str], float] = {}
     if layers.empty:
         return found
@@ -90,7 +90,10 @@ def _medians(layers: pd.DataFrame) -> dict[tuple[str, int | None, str], float]:
         column = f"fidelity_{family}"
         if column not in own:
             continue
-        values = own.assign(value=own[column].astype(float))
+        value = own[column].astype(float)
+        if "fidelity" in own:  # of what the verdict rests on; runs of earlier versions have the family's alone
+            value = own["fidelity"].astype(float).fillna(value)
+        values = own.assign(value=value)
         for task, value in values.groupby("task")["value"].median().items():
             found[str(task), None, str(family)] = float(value)
         by_layer = values.groupby(["task", "layer"])["value"].median()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from itnas.genome import Genome
+from itnas.search.proposer import random_turn
 from itnas.search.settings import SweepSettings
 from itnas.search.sweep import Means
 from itnas.space import Space
@@ -83,7 +84,7 @@ def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any
     task = settings.task(label)
     specials = min(len(settings.specialists), settings.trials)
     searched = settings.trials - specials
-    random = round(searched * settings.random_share)
+    random = sum(random_turn(number, settings.random_share) for number in range(searched))
     genomes = _feasible(space, settings, label)
     per_step = statistics.fmean(_seconds(genome, settings, label) for genome in genomes)
     baselines = [space.baseline(name) for name in settings.specialists]

@@ -100,7 +100,7 @@ class Proposer:
             proposals.append(proposal)
             if proposal.infeasible is None:
                 return events, proposals
-        origin = "random" if _random_turn(state.proposals, self.settings.random_share) else "sampler"
+        origin = "random" if random_turn(state.proposals, self.settings.random_share) else "sampler"
         flat = sampler_kind(self.settings.sampler).flat
         known = infeasible = 0
         while True:
@@ -238,7 +238,7 @@ class Proposer:
         return found
 
 
-def _random_turn(count: int, share: float) -> bool:
+def random_turn(count: int, share: float) -> bool:
     """Spread over the proposals as evenly as can be, the first one included."""
     return share > 0 and (count == 0 or int(np.floor((count + 1) * share)) > int(np.floor(count * share)))
 

@@ -64,7 +64,8 @@ class Recorder:
         with self.writer.transaction():
             for table in ("history", "replicas", "layers"):
                 self.writer.forget(table, job.trial, job.phase)
-            self._update(job, {"attempt": job.attempt, "started": time.time(), "state": "running", "worker": None})
+            begun = {"attempt": job.attempt, "started": time.time(), "state": "running", "worker": None}
+            self._update(job, begun | ({"rung": 0} if job.phase == "search" else {}))
 
     def release(self, job: Job) -> None:
         """The attempt was ended by us."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -68,6 +69,14 @@ class SweepSettings(Settings):
         if twice:
             raise ValueError(f"{twice[0]!r} is named twice")
         return names
+
+    @field_validator("device")
+    @classmethod
+    def _no_device(cls, name: str) -> str:
+        """What no machine calls a device would fail every trial; whether there is one, the machine will tell."""
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+            raise ValueError(f"unknown device {name!r}: use auto, cpu, cuda or cuda:0, cuda:1, ...")
+        return name
 
     @field_validator("specialists")
     @classmethod

@@ -33,8 +33,8 @@ def examined(
         own_layers = found[list(networks).index(best)].layers
         described, replaced = describe_examined(networks[best], task, max(found[0].lengths), own_layers)
     judged = [layer for each in found for layer in each.layers]
-    layers = [layer.to_dict() | {"untrained": list(layer.untrained)} for layer in judged]
-    heads = [head.to_dict() | {"untrained": []} for layer in judged for head in layer.heads]
+    layers = [layer.to_dict() for layer in judged]
+    heads = [head.to_dict() for layer in judged for head in layer.heads]
     whole = {replica: fidelity.value for each in found for replica, fidelity in each.whole.items()}
     about = {"length": max(found[0].lengths)}
     told = [row | {"whole": whole.get(row["replica"])} | about for row in layers + heads]

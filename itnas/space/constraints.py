@@ -29,7 +29,7 @@ class Constraints:
     def violation(self, genome: Genome, task: Task | str, batch_size: int | None = None) -> str | None:
         """The first bound that a genome breaks on a task, or why it cannot be built there; None: all is well.
 
-        `batch_size`: that of the training, where neither the genome nor the task decides.
+        `batch_size`: that of the training, where it is not the genome's or the task's.
         """
         from itnas.tasks import find
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from itnas.store.connect import DATABASE, RunError, check, explained, open_to_read
+from itnas.store.lock import driven
 
 TRIAL_COLUMNS = (
     "number", "task", "name", "genome", "origin", "state", "attempt", "rung", "score", "score_low", "score_high",
@@ -37,6 +39,20 @@ class RunReader:
     def sweep(self) -> dict[str, Any]:
         """What is kept about the sweep."""
         return {row["key"]: self._parsed(row["value"]) for row in self.rows("SELECT key, value FROM sweep")}
+
+    def levels(self, task: str) -> tuple[float | None, float | None]:
+        """Chance and ceiling of a task; None where the run does not say."""
+        rows = self.rows("SELECT value FROM sweep WHERE key = 'levels'")
+        told = self._parsed(rows[0]["value"]).get(task, {}) if rows else {}
+        return told.get("chance"), told.get("ceiling")
+
+    def now(self) -> float | None:
+        """Until when running trials have run: now, if a driver is at work, else when the last thing happened."""
+        if driven(self.folder):
+            return time.time()
+        (row,) = self.rows("SELECT max(time) AS last FROM events")
+        last: float | None = row["last"]
+        return last
 
     def trials(self, task: str | None = None) -> list[dict[str, Any]]:
         columns = ", ".join(TRIAL_COLUMNS)

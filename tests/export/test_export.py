@@ -6,6 +6,8 @@ import filecmp
 import json
 import shlex
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -128,6 +130,24 @@ def test_a_genome_needs_no_weights(bare: Path, tmp_path: Path) -> None:
     told = read_document(tmp_path / "best.yaml")["provenance"]
     assert told["score_of"] == "the search itself"
     assert told["seeds"]
+
+
+def test_what_is_told_of_a_score_is_whose_it_is(swept: Path, tmp_path: Path) -> None:
+    """Without its networks a confirmed trial has the score of the search."""
+    thinned = shutil.copytree(swept, tmp_path / "run")
+    told = {}
+    for run in (swept, thinned):
+        if run == thinned:
+            with closing(sqlite3.connect(run / "run.db")) as connection, connection:
+                connection.execute("DELETE FROM kept WHERE what = 'weights'")
+        itnas.export(run, "flip-flop", tmp_path / f"{run.name}.yaml")
+        told[run] = read_document(tmp_path / f"{run.name}.yaml")["provenance"]
+    trial = itnas.Run(swept).reader.trial(told[swept]["trial"])
+    (confirmed,) = itnas.Run(swept).confirmations().query("trial == @trial['number']").to_dict("records")
+    assert told[swept]["score_of"] == "fresh seeds, after the search"
+    assert told[swept]["score"]["mean"] == confirmed["score"]
+    assert told[thinned]["score_of"] == "the search itself"
+    assert told[thinned]["score"]["mean"] == trial["score"]
 
 
 @pytest.mark.parametrize(

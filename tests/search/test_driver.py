@@ -50,6 +50,23 @@ def test_who_trains_is_known_while_it_trains(tmp_path: Path) -> None:
     assert set(seen) == {("Started", None), ("Rung", "here")}
 
 
+def test_another_attempt_begins_at_no_rung(tmp_path: Path) -> None:
+    folder, seen = tmp_path / "run", list[tuple[int, int]]()
+
+    def losing(job: Job, stop: Callable[[], bool]) -> Generator[Message, None, None]:
+        (trial,) = RunReader(folder).trials()[-1:]
+        seen.append((job.attempt, trial["rung"]))
+        if job.trial == 2:
+            yield Rung(1, 1, 0.1, 0.5, (0.5,), (0.5,))
+            yield Failure("the node went away", retry=True)
+        else:
+            yield from work(job, stop)
+
+    ended(folder, losing)
+    assert {rung for _, rung in seen} == {0}
+    assert max(attempt for attempt, _ in seen) > 1
+
+
 def test_nothing_is_remembered_of_what_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Driver] = []
 

@@ -77,7 +77,9 @@ class Layer(Shape):
     share: float | None = told("share of the layer's output that it carries")
     rho: float | None = told("share of the output's variance that other points account for")
     jointly: bool = told("whether layers were judged together, as alone each could be missed")
-    fidelity_low: float | None = told("lower end of the 95 % interval of its own family's fidelity")
+    told_by: str = told("the replacement that the verdict rests on: its family, or a kind of it or a sum of families")
+    fidelity: float | None = told("share of the layer's skill that this replacement keeps; null: there is none")
+    fidelity_low: float | None = told("lower end of its 95 % interval")
     fidelity_high: float | None = told("upper end")
     support: int | None = told("offsets that a convolution needs; null: more than were tried")
     offsets: list[int] = told("which offsets those are")
@@ -87,11 +89,11 @@ class Layer(Shape):
     growth_support: float | None = told("the same of the support")
     reason: str = told("what decided")
     sentence: str = told("the verdict in words")
+    untrained: list[str] = told("what each untrained copy of it is; empty of heads")
 
 
 class Block(Layer):
     blocks: list[Any] = told("empty")
-    untrained: list[str] = told("what each untrained copy of it is")
 
 
 class WholeLayer(Layer):

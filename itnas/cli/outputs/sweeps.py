@@ -111,10 +111,13 @@ class Failure(Shape):
     finished: str | None = told("when", "ISO 8601")
 
 
+SweepState = Literal["created", "running", "interrupted", "late", "ended"]
+
+
 class Status(Shape):
     run: str = told("folder of the run")
     space: str = told("name of the space that is searched")
-    state: str = told("created, running, interrupted or ended")
+    state: SweepState = told("late: --hours were over before all trials had run")
     driver: str | None = told("the process that drives it, in words; null where none does")
     tasks: list[TaskStatus] = told("one for each task")
     running: list[Running] = told("trials that run now")
@@ -168,7 +171,7 @@ class Check(Shape):
 
 class RunRow(Shape):
     run: str = told("folder of the run")
-    state: str = told("created, running, interrupted or ended")
+    state: SweepState = told("late: --hours were over before all trials had run")
     space: str = told("name of the space that is searched")
     tasks: list[str] = told("its tasks")
     trials: int = told("trials that have ended")

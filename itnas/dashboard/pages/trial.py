@@ -98,7 +98,8 @@ def _verdicts(view: RunView, choices: Choices) -> list[Part]:
 
 def _verdict(row: dict[str, Any]) -> list[Part]:
     low, high = row["fidelity_low"], row["fidelity_high"]
-    value = row.get(f"fidelity_{row['family']}")
+    # Runs of earlier versions tell the family's own, and not the replacement's that the interval is of.
+    value = row.get("fidelity", row.get(f"fidelity_{row['family']}"))
     told = "" if value is None else f"{value:.2f}"
     return [
         f"replica {row['replica']}",
