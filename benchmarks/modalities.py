@@ -1,7 +1,7 @@
 """What holds across modalities: `python -m benchmarks.modalities`.
 
-`turned`, `shifted` and `blinding` take half an hour, the sweep hours: it is kept in `benchmarks/runs/modalities`, and
-goes on where it was interrupted.
+`turned`, `shifted` and `blinding` take half an hour, `at_equal_parameters` 40 minutes, the sweep hours: it is kept in
+`benchmarks/runs/modalities`, and goes on where it was interrupted.
 """
 
 from __future__ import annotations
