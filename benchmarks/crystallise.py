@@ -46,7 +46,7 @@ def cases(quick: bool) -> list[Case]:
 def _cases(quick: bool) -> Iterator[Case]:
     """Train, ask what the layers became, crystallise; on one thread."""
     torch.set_num_threads(1)
-    budget = Effort(distil=QUICK_STEPS, tune=QUICK_STEPS) if quick else Effort()
+    effort = Effort(distil_steps=QUICK_STEPS, tune_steps=QUICK_STEPS) if quick else Effort()
     for name in TASKS[: 1 if quick else None]:
         task, genome = itnas.task(name), GENOMES["kernel"]
         replicas = 1 if quick else SEEDS
@@ -54,7 +54,7 @@ def _cases(quick: bool) -> Iterator[Case]:
         for seed in range(replicas):
             network = trained.network(seed).eval()
             verdicts = verdicts_of(Source(genome, task, {}, network))
-            outcome = crystallise(network, task, verdicts, budget)
+            outcome = crystallise(network, task, verdicts, effort)
             print(f"{name}, seed {seed}: {outcome.kept:.3f} kept", file=sys.stderr, flush=True)
             yield Case(name, seed, network, outcome)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,11 @@ def near(path: Path) -> Path:
     here = Path.cwd()
     whole = path.resolve()
     return whole.relative_to(here) if whole.is_relative_to(here) else path
+
+
+def remove(path: Path) -> None:
+    """A file, a link or a whole folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

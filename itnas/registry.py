@@ -85,6 +85,10 @@ def check_choice(purpose: str, name: object, choices: Iterable[str]) -> None:
         return
     if not choices:
         raise ValueError(f"unknown {purpose} {name!r}: there is none to choose from")
-    close = difflib.get_close_matches(str(name), choices, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"unknown {purpose} {name!r}: choose from {', '.join(map(repr, choices))}{hint}")
+    raise ValueError(f"unknown {purpose} {name!r}: choose from {', '.join(map(repr, choices))}{hint(name, choices)}")
+
+
+def hint(name: object, choices: Iterable[str], *, likeness: float = 0.6) -> str:
+    """`; did you mean 'recall'?`, where one of the choices is so like the name; else nothing."""
+    close = difflib.get_close_matches(str(name), list(choices), n=1, cutoff=likeness)
+    return f"; did you mean {close[0]!r}?" if close else ""

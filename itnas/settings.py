@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import reprlib
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from itnas.registry import hint
 
 
 class Settings(BaseModel):
@@ -73,13 +74,12 @@ def one_sentence(error: ValidationError, where: str) -> str:
     kind, context, given = first["type"], first.get("ctx", {}), first["input"]
     if kind == "extra_forbidden":
         key = steps.pop()
-        close = difflib.get_close_matches(str(key), field_names(), n=1)
-        problem = f"unknown setting {key!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+        problem = f"unknown setting {key!r}{hint(key, field_names())}"
     elif kind in ("literal_error", "union_tag_invalid"):
         given = context.get("tag", given)
         expected = str(context.get("expected") or context.get("expected_tags"))
-        close = difflib.get_close_matches(str(given), re.findall(r"'([^']*)'", expected), n=1)
-        problem = f"must be {expected}, got {reprlib.repr(given)}" + (f"; did you mean {close[0]!r}?" if close else "")
+        meant = hint(given, re.findall(r"'([^']*)'", expected))
+        problem = f"must be {expected}, got {reprlib.repr(given)}{meant}"
     elif kind == "value_error":
         problem = str(context["error"])
     else:

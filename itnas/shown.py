@@ -1,4 +1,4 @@
-"""Moments, sizes and counts as people read them: the same on every screen."""
+"""Moments, durations, sizes and counts as people read them: the same on every screen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 def moment(seconds: float) -> str:
     """A time since the epoch in ISO 8601, in this machine's zone: `2026-01-31T18:05:09+01:00`."""
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+
+
+def duration(seconds: float) -> str:
+    """`2 h 05 min`, `3 min 20 s`, `12 s`."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def size(count: float) -> str:

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM: the first asks to stop at the next safe point, the second stops at once."""
+"""Ctrl-C and SIGTERM: the first asks to stop at the next safe point, the second stops at once. Which processes live."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -40,3 +41,14 @@ def stop_request() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def alive(process: int) -> bool:
+    """Whether there is a process of this number, be it somebody else's."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -197,14 +197,9 @@ class Explanation:
     whole: Mapping[int, Fidelity] = field(default_factory=dict)  # by replica: all layers replaced at once
     unexamined: Mapping[str, str] = field(default_factory=dict)  # layers of which nothing can be said, and why
 
-    def rows(self, *, heads: bool = True) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, Any]]:
         """One row per layer, with its blocks, and one per head below it."""
-        found = []
-        for layer in self.layers:
-            found.append(layer.to_dict())
-            if heads:
-                found += [head.to_dict() for head in layer.heads]
-        return found
+        return [each.to_dict() for layer in self.layers for each in (layer, *layer.heads)]
 
     def flat_rows(self) -> list[dict[str, Any]]:
         """One row per layer, and per block and head below it."""

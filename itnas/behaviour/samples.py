@@ -84,7 +84,7 @@ class Source:
                 raise TypeError(f"sample(n, generator) must give an itnas Batch, got {type(found).__name__}")
             if not len(found):
                 raise ValueError("sample(n, generator) gave a batch without samples")
-            if self.task is None and found.inputs.shape[1] != length:
+            if found.inputs.shape[1] != length:
                 raise ValueError(f"sample(n, generator) gave {found.inputs.shape[1]} points for n={length}")
             parts_seen.append(found)
             if found.domain is not None:

@@ -70,13 +70,9 @@ class Scene:
         """The output with nothing in the kernel's place."""
         return self.view.silent
 
-    def heard(self, kernel: Tensor) -> Float[Tensor, "batch points out"]:
-        """The output without the pointwise term: what other points, and a point's own kernel, say."""
-        return self.view.output(kernel) - self.silent
-
     @cached_property
     def said(self) -> Float[Tensor, "batch points out"]:
-        """What is heard of the layer's own kernel."""
+        """The output without the pointwise term: what other points, and a point's own kernel, say."""
         return self.output - self.silent
 
     @cached_property

@@ -65,7 +65,7 @@ def resume(
     with stop_request() as stop, Sweep.open(run) as sweep:
         given = {
             "trials": trials,
-            "tasks": None if tasks is None else [*sweep.settings.tasks, *tasks],
+            "tasks": tasks,
             "sampler": sampler,
             "pruner": pruner,
             "confirm": confirm,

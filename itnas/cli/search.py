@@ -10,6 +10,7 @@ from itnas.cli.data import use_data
 from itnas.cli.driving import Engine, Hours, RayLogs, Slots, TensorBoard, drive
 from itnas.cli.options import TASKS, Address, AsJson, Data, Quiet, argument, chosen, flag, option
 from itnas.cli.screen import check_finite, console, say_json
+from itnas.shown import duration
 from itnas.signals import stop_request
 
 if TYPE_CHECKING:
@@ -205,7 +206,6 @@ def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: b
     """What would run."""
     from rich.table import Table
 
-    from itnas.cli.sweep_view import duration
     from itnas.search.estimate import estimate
 
     found = estimate(space, settings, means)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from itnas.cli.screen import console as screen
+from itnas.shown import duration
 from itnas.store import RunReader
 from itnas.store.summary import summarise
 
@@ -125,12 +126,3 @@ def interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.4f}" if low is None or high is None else f"{value:.4f} ({low:.3f}-{high:.3f})"
-
-
-def duration(seconds: float) -> str:
-    """`2 h 05 min`, `3 min 20 s`, `12 s`."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -91,7 +91,7 @@ def _emergence(view: RunView, _choices: Choices) -> Drawn:
 
 @panel("triangle")
 def _triangle(view: RunView, _choices: Choices) -> Drawn:
-    return _module(triangle, triangle.prepare(view.places()))
+    return _module(triangle, triangle.prepare(view.corners()))
 
 
 @panel("scores", "task")

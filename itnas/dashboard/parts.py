@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from itnas.dashboard.choices import Choices, handle
 from itnas.figures.text import shortened
+from itnas.shown import duration
 
 Part = Component | str
 HEIGHT = 320
@@ -85,9 +86,9 @@ def button(text: Part, data: Mapping[str, Any], *, kind: str = "", title: str = 
     return html.Button(text, className=kind, title=title, type="button", **own)
 
 
-def go(text: Part, page: str, choices: Choices, title: str = "") -> Component:
+def go(text: Part, page: str, choices: Choices) -> Component:
     """A link to another page."""
-    return dcc.Link(text, href=f"/{page}{choices.query()}", title=title)
+    return dcc.Link(text, href=f"/{page}{choices.query()}")
 
 
 def table(
@@ -135,10 +136,5 @@ def score(row: Mapping[str, Any], name: str = "score") -> str:
 
 
 def seconds(value: float | None) -> str:
-    """`42 s`, `3 min`, `2 h 5 min`."""
-    if value is None or not math.isfinite(value):
-        return ""
-    if value < 90:
-        return f"{value:.0f} s"
-    minutes = round(value / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    """As `duration` says it; nothing where it is unknown."""
+    return "" if value is None or not math.isfinite(value) else duration(value)

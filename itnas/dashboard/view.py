@@ -138,7 +138,7 @@ class RunView:
 
         return self._once("layer frame", lambda: pd.DataFrame(self.examined()))
 
-    def places(self, task: str | None = None) -> pd.DataFrame:
+    def corners(self) -> pd.DataFrame:
         """How far each examined layer is which mechanism, with the score of its trial; of very many, the latest."""
         import pandas as pd
 
@@ -152,8 +152,7 @@ class RunView:
             names = ["trial", "task", "score", "layer", "family", *(f"fidelity_{name}" for name in CORNERS)]
             return pd.DataFrame(rows, columns=names)
 
-        found = self._once("places", make)
-        return found if task is None else found[found["task"] == task]
+        return self._once("corners", make)
 
     def trial(self, number: int) -> dict[str, Any]:
         return self.reader.trial(number)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from itnas.tasks import Batch, Task
+from itnas.training.population import VALIDATION_SAMPLES
 
 SEED = 2_026  # of the samples that are compared on; validation and test splits have seed 0
-SAMPLES = 512
 
 
 def lengths_of(task: Task) -> list[int]:
@@ -20,9 +20,9 @@ def lengths_of(task: Task) -> list[int]:
     return [task.length, *shorter[-1:]]
 
 
-def fresh_batches(task: Task, size: int = 8) -> list[Batch]:
-    """A batch at each of two lengths."""
-    return [task.batch("validation", seed=SEED, step=1, size=size, length=length) for length in lengths_of(task)]
+def fresh_batches(task: Task) -> list[Batch]:
+    """Eight samples at each of two lengths."""
+    return [task.batch("validation", seed=SEED, step=1, size=8, length=length) for length in lengths_of(task)]
 
 
 def difference(one: Tensor, other: Tensor) -> float:
@@ -54,11 +54,11 @@ def within(found: float, most: float) -> float:
     return found
 
 
-def score(network: nn.Module, task: Task, split: str = "validation", samples: int = SAMPLES) -> float:
+def score(network: nn.Module, task: Task, split: str = "validation") -> float:
     """The task's metric on the samples of a split that trainings are scored on."""
     tally = task.tally()
     with torch.no_grad():
-        for batch in task.portions(split, samples):
+        for batch in task.portions(split, VALIDATION_SAMPLES):
             tally.add(network(batch.inputs, batch.domain), batch)
     found = tally.score()
     return float("nan") if found is None else found

@@ -9,14 +9,14 @@ import os
 import platform
 import re
 import secrets
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from itnas.export.documents import MEASURED
-from itnas.files import sync_folder
+from itnas.files import remove, sync_folder
+from itnas.signals import alive
 from itnas.store.connect import DATABASE
 
 ABOUT = "export.json"  # in every folder that is an export
@@ -42,7 +42,7 @@ def fresh(out: Path, *, folder: bool, force: bool) -> Iterator[Path]:
         check(out, folder=folder, force=force)  # minutes may have passed
         _place(temporary, out, force=force)
     except BaseException as error:
-        _remove(temporary)
+        remove(temporary)
         for each in made:
             if each.is_dir() and not any(each.iterdir()):
                 each.rmdir()
@@ -111,22 +111,12 @@ def _sweep(out: Path) -> None:
     left = re.compile(re.escape(_stem(out)) + r"(\d+)-[0-9a-f]{8}" + re.escape(out.suffix) + "(-old)?")
     for each in list(out.parent.iterdir()):
         found = left.fullmatch(each.name)
-        if not found or _alive(int(found[1])):
+        if not found or alive(int(found[1])):
             continue
         if found[2] and not out.exists():
             os.rename(each, out)
         else:
-            _remove(each)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+            remove(each)
 
 
 def _settle(path: Path) -> None:
@@ -145,7 +135,7 @@ def _place(temporary: Path, out: Path, *, force: bool) -> None:
     elif not out.is_dir():
         os.replace(temporary, out)
     elif _exchanged(temporary, out):
-        _remove(temporary)
+        remove(temporary)
     else:
         # Elsewhere a folder with something in it cannot be replaced in one step: the old one steps aside meanwhile.
         aside = temporary.with_name(f"{temporary.name}-old")
@@ -155,7 +145,7 @@ def _place(temporary: Path, out: Path, *, force: bool) -> None:
         except BaseException:
             os.rename(aside, out)
             raise
-        _remove(aside)
+        remove(aside)
     sync_folder(out.parent)
 
 
@@ -183,10 +173,3 @@ def _exchanged(one: Path, other: Path) -> bool:
     """Let two names change places in one step, where the system can: Linux's renameat2."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
     return rename is not None and rename(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) == 0
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

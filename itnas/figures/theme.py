@@ -42,11 +42,10 @@ def figure(
     *,
     x: dict[str, Any] | None = None,
     y: dict[str, Any] | None = None,
-    revision: str = "kept",
     **layout: Any,
 ) -> go.Figure:
-    """A plot as wide and high as its place in the page. `revision`: as long as it stays the same, zoom and selection
-    outlive new data. Titles of axes are plain texts."""
+    """A plot as wide and high as its place in the page; zoom and selection outlive new data. Titles of axes are plain
+    texts."""
     import plotly.graph_objects as go
 
     axes = {}
@@ -65,7 +64,7 @@ def figure(
         "template": "none",
         "hoverlabel": {"font": {"family": FONT}, "align": "left"},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "uirevision": revision,
+        "uirevision": "kept",
     }
     # Plain dicts are checked by nobody twice: a figure of 10,000 points would take as long to check as to draw.
     return go.Figure({"data": list(traces), "layout": shared | axes | layout}, skip_invalid=False)

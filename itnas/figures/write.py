@@ -35,14 +35,14 @@ def write_figure(figure: go.Figure, path: Path) -> None:
     write_atomically(path, picture)
 
 
-def write_pictures(figures: Mapping[Path, go.Figure], *, width: int = 900, height: int = 520) -> None:
+def write_pictures(figures: Mapping[Path, go.Figure]) -> None:
     """Many at once, as PNG or SVG by the ends of their names: a browser is started once for all of them."""
     from plotly.io import write_images
 
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder) / f"{number}{path.suffix}" for number, path in enumerate(figures)]
         try:
-            write_images(list(figures.values()), places, width=width, height=height, scale=2)
+            write_images(list(figures.values()), places, width=900, height=520, scale=2)
         except (ImportError, ValueError, RuntimeError) as error:
             raise ValueError(f"drawing pictures {NEEDED} ({_first_line(error)})") from error
         for place, path in zip(places, figures, strict=True):

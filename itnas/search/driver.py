@@ -56,7 +56,7 @@ class Driver:
             if job.attempt > self.settings.attempts:
                 self._fail(job, Failure(f"took its process down {job.attempt - 1} times"))
             else:
-                self.again.append(self._placed(job))
+                self.again.append(job)
 
     @property
     def late(self) -> bool:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from itnas.registry import check_choice
 from itnas.search.afterwards import examine_kept
@@ -31,7 +31,6 @@ from itnas.tasks import find
 ENGINES = ("ray", "inline")
 # What a start that was killed may leave behind before there is a run.
 BEGUN = ("driver.lock", ".run.db.new")
-Engine = Literal["ray", "inline"]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from itnas.registry import check_choice
-from itnas.shipped import folder, shipped
+from itnas.shipped import shipped
 
-__all__ = ["find_space", "folder", "shipped"]
+__all__ = ["find_space", "shipped"]
 
 
 def find_space(name: str | Path) -> Path:

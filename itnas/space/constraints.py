@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from itnas.registry import hint
 from itnas.space.source import Located
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ def read_constraints(source: Located, where: str) -> Constraints:
     for key, given in source.value.items():
         at = f"{where}: line {given.line}: constraints.{key[:40]}"
         if key not in names:
-            close = difflib.get_close_matches(key, names, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f": choose from {', '.join(names)}"
-            raise ValueError(f"{where}: line {given.line}: constraints: unknown constraint {key[:40]!r}{hint}")
+            meant = hint(key, names) or f": choose from {', '.join(names)}"
+            raise ValueError(f"{where}: line {given.line}: constraints: unknown constraint {key[:40]!r}{meant}")
         bound = _bytes(given.value) if key == "memory" and isinstance(given.value, str) else given.value
         whole = key in ("parameters", "length")
         fits = isinstance(bound, int if whole else (int, float)) and not isinstance(bound, bool)

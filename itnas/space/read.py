@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from itnas.registry import hint
 from itnas.settings import field_names
 from itnas.space.domains import Choice, Integer, Real, Value
 from itnas.space.source import Located
@@ -31,9 +31,9 @@ def read_part(source: Located, where: str, path: str) -> Part:
     if kinds:
         return _domain(kinds[0], value, _At(where, path, line))
     for key, inner in value.items():
-        close = difflib.get_close_matches(key, DOMAINS, n=1, cutoff=0.75)
-        if close and key not in field_names():
-            raise ValueError(f"{where}: line {inner.line}: {path}: unknown key {key!r}; did you mean {close[0]!r}?")
+        meant = hint(key, DOMAINS, likeness=0.75)
+        if meant and key not in field_names():
+            raise ValueError(f"{where}: line {inner.line}: {path}: unknown key {key!r}{meant}")
     return Fields(tuple((key, read_part(part, where, f"{path}.{key}")) for key, part in value.items()), line)
 
 
@@ -51,10 +51,8 @@ def _domain(kind: str, entries: dict[str, Located], at: _At) -> Part:
     allowed = (kind, *DOMAINS[kind])
     for key, inner in entries.items():
         if key not in allowed:
-            close = difflib.get_close_matches(key, allowed, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
             takes = f"beside {kind!r} it takes {' and '.join(allowed[1:]) or 'nothing'}"
-            raise at.error(f"unknown key {_short(key)} in a domain: {takes}{hint}", inner.line)
+            raise at.error(f"unknown key {_short(key)} in a domain: {takes}{hint(key, allowed)}", inner.line)
     given = entries[kind]
     if kind in ("int", "float"):
         return Number(_interval(kind, entries, at), at.line)

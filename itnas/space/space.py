@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from itnas.genome import Genome
-from itnas.registry import check_choice
+from itnas.registry import check_choice, hint
 from itnas.space import guides
 from itnas.space.check import check
 from itnas.space.collection import find_space
@@ -140,9 +139,7 @@ class Space:
         asked = record(self.root, self.names, _Stored(parameters)).parameters
         for name in parameters:
             if name not in asked:
-                close = difflib.get_close_matches(str(name), asked, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise ValueError(f"space {self.name}: parameter {name!r} does not exist here{hint}")
+                raise ValueError(f"space {self.name}: parameter {name!r} does not exist here{hint(name, asked)}")
         return parameters
 
     def parameters(self) -> list[str]:
@@ -222,9 +219,8 @@ def _check_keys(source: Located, where: str) -> None:
     known = top_level_keys()
     for key, part in source.value.items():
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f": choose from {', '.join(known)}"
-            raise ValueError(f"{where}: line {part.line}: unknown key {key[:60]!r}{hint}")
+            meant = hint(key, known) or f": choose from {', '.join(known)}"
+            raise ValueError(f"{where}: line {part.line}: unknown key {key[:60]!r}{meant}")
 
 
 def _check_specialists(part: Part | None, where: str) -> None:

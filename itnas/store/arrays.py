@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from itnas.files import sync_folder
+from itnas.files import remove, sync_folder
 from itnas.store.connect import RunError
 
 KINDS = ("weights", "kernels")
@@ -41,7 +40,7 @@ class Arrays:
         """Write a folder of files at `weights/12`; the bytes it takes."""
         target = placed(self.folder, path)
         temporary = target.with_name(f".{target.name}.new")
-        _remove(temporary)
+        remove(temporary)
         try:
             temporary.mkdir(parents=True)
             for name, content in files.items():
@@ -50,17 +49,17 @@ class Arrays:
                     file.flush()
                     os.fsync(file.fileno())
             sync_folder(temporary)
-            _remove(target)
+            remove(target)
             os.replace(temporary, target)
             sync_folder(target.parent)
         except BaseException:
-            _remove(temporary)
+            remove(temporary)
             raise
         return sum(map(len, files.values()))
 
     def drop(self, path: str) -> None:
         """Remove what no row tells of any more."""
-        _remove(placed(self.folder, path))
+        remove(placed(self.folder, path))
 
     def sweep(self, known: Iterable[str]) -> list[str]:
         """Remove orphans; what was removed."""
@@ -71,7 +70,7 @@ class Arrays:
             for path in sorted((self.folder / kind).glob("*")):
                 name = f"{kind}/{path.name}"
                 if name not in kept:
-                    _remove(path)
+                    remove(path)
                     removed.append(name)
         return removed
 
@@ -79,10 +78,3 @@ class Arrays:
 def _inside(folder: Path, path: Path) -> bool:
     """Whether a path stays in a folder when all links are followed."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

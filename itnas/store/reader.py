@@ -106,9 +106,9 @@ class RunReader:
     def kept(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM kept ORDER BY trial, phase, what")
 
-    def events(self, after: int = 0) -> Iterator[dict[str, Any]]:
-        """The log in its order, from behind the entry `after`."""
-        for row in self.rows("SELECT * FROM events WHERE id > ? ORDER BY id", after):
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The log in its order."""
+        for row in self.rows("SELECT * FROM events ORDER BY id"):
             yield row | {"data": self._parsed(row["data"])}
 
     def table(self, text: Any) -> dict[str, Any]:

@@ -11,8 +11,6 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from itnas.files import write_atomically
-
 
 def packed(tensors: dict[str, Tensor], data: dict[str, Any]) -> bytes:
     """Tensors, and beside them anything that JSON can say."""
@@ -25,13 +23,8 @@ def as_safetensors(tensors: Mapping[str, Tensor], about: dict[str, str]) -> byte
     return safetensors.torch.save(plain, about)
 
 
-def save(path: Path, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:
-    """Write what `load` reads."""
-    write_atomically(path, packed(tensors, data))
-
-
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save` wrote."""
+    """What a file holds that `packed` made."""
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())

@@ -174,8 +174,8 @@ def test_the_tables_of_an_ordinary_run(views: Views) -> None:
 @pytest.mark.parametrize("name", list(runs.ODD))
 def test_tables_are_read_or_refused_in_a_sentence(views: Views, name: str) -> None:
     view = views[name]
-    for read in (view.findings, view.layer_frame, view.places, view.summary, view.now, view.trials):
-        if name == "damaged" and read in (view.findings, view.layer_frame, view.places):
+    for read in (view.findings, view.layer_frame, view.corners, view.summary, view.reader.now, view.trials):
+        if name == "damaged" and read in (view.findings, view.layer_frame, view.corners):
             with pytest.raises(RunError, match="damaged"):
                 read()
         else:

@@ -158,7 +158,7 @@ def test_layers_that_are_classical_by_construction_become_so_exactly(
     if gene is CONVOLUTION and causal is None:
         became = Became("convolution", 5, offsets=(-2, -1, 0, 1, 2))
     network = itnas.build(genome, task, seed=1).eval()
-    outcome = crystallise(network, task, {0: [became], 1: [became]}, Effort(distil=0, tune=0, least=-10.0))
+    outcome = crystallise(network, task, {0: [became], 1: [became]}, Effort(distil_steps=0, tune_steps=0, least=-10.0))
     assert all(each.replaced for each in outcome.layers)
     batch = task.batch("validation", size=8, length=17)
     with torch.no_grad():
@@ -170,7 +170,7 @@ def test_too_little_is_kept_so_layers_stay() -> None:
     task = itnas.task("local-pattern/length=16")
     network = itnas.train(Genome(width=16), task, replicas=1, budget=60).network(0).eval()
     wrong = {block: [Became("none")] for block in range(2)}
-    outcome = crystallise(network, task, wrong, Effort(distil=0, tune=0, least=1.0))
+    outcome = crystallise(network, task, wrong, Effort(distil_steps=0, tune_steps=0, least=1.0))
     assert outcome.kept >= 1.0
     stayed = [each for each in outcome.layers if not each.replaced]
     assert stayed
@@ -190,7 +190,7 @@ def test_why_a_layer_stays(genome: Genome, became: Became, why: str) -> None:
     task = itnas.task("flip-flop/length=16")
     network = itnas.build(genome, task).eval()
     times = genome.depth // len(network.blocks) * getattr(network.blocks[0].mixer, "iterate", 1)
-    outcome = crystallise(network, task, {0: [became] * times}, Effort(distil=0, tune=0))
+    outcome = crystallise(network, task, {0: [became] * times}, Effort(distil_steps=0, tune_steps=0))
     assert not outcome.layers[0].replaced
     assert why in outcome.layers[0].why
 
@@ -199,6 +199,6 @@ def test_points_without_a_line_have_no_offsets() -> None:
     task = itnas.task("shape-clouds")
     network = itnas.build(Genome(width=12), task).eval()
     found = {0: [Became("convolution", 2)], 1: [Became("recurrence", states=1)]}
-    outcome = crystallise(network, task, found, Effort(distil=0, tune=0))
+    outcome = crystallise(network, task, found, Effort(distil_steps=0, tune_steps=0))
     assert [each.replaced for each in outcome.layers] == [False, False]
     assert "not those of a line" in outcome.layers[0].why

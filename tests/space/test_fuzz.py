@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from itnas.shipped import folder
 from itnas.space import Space
-from itnas.space.collection import folder
 
 SOURCES = [path.read_bytes() for path in sorted(folder().glob("*.yaml"))]
 STRANGE: list[Any] = [None, True, -1, 0, 2**70, 1e308, float("nan"), float("inf"), "", "x", "\x1b[31m", "<b>", "a\nb"]

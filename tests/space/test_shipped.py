@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 import itnas
 from itnas.files import read_document
 from itnas.models.specialists import DEFAULT_SPECIALISTS, SPECIALISTS
+from itnas.shipped import folder
 from itnas.space import Space
-from itnas.space.collection import folder
 from itnas.tasks import TASKS, find
 from tests.space.spaces import GENOMES, SEARCHED, SHIPPED
 

@@ -36,7 +36,6 @@ def test_a_reader_sees_only_whole_transactions(run: Path) -> None:
             writer.event("ask", "delay", 0, {"x": 1})
             assert list(reader.events()) == []
         assert [event["data"] for event in reader.events()] == [{"x": 1}]
-        assert list(reader.events(after=1)) == []
 
 
 def test_an_ended_run_is_one_plain_file(run: Path) -> None:

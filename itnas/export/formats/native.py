@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,20 +30,19 @@ class Native(Format):
 
     name = "native"
     summary = "a folder with classical layers in place of discovered ones: convolution, recurrence, attention"
-    budget: Effort = field(default_factory=Effort)
+    effort: Effort = field(default_factory=Effort)
     progress: Callable[[str], None] = _silent
 
     def configured(self, settings: Mapping[str, Any]) -> Self:
         found = dict(settings)
         progress = found.pop("progress", self.progress)
-        names = {"distil_steps": "distil", "tune_steps": "tune", "least": "least"}
-        own = {names[name]: found.pop(name) for name in list(found) if name in names}
+        own = {each.name: found.pop(each.name) for each in fields(Effort) if each.name in found}
         super().configured(found)
-        return replace(self, budget=replace(self.budget, **own), progress=progress)
+        return replace(self, effort=replace(self.effort, **own), progress=progress)
 
     def write(self, source: Source, target: Path) -> dict[str, Any]:
         network = source.trained
-        outcome = crystallise(network, source.task, verdicts_of(source), self.budget, self.progress)
+        outcome = crystallise(network, source.task, verdicts_of(source), self.effort, self.progress)
         about = told(network, outcome, source)
         crystal = replace(source, network=outcome.network, provenance={**source.provenance, "crystallised": about})
         write_network(crystal, outcome.network, target)

@@ -44,14 +44,14 @@ CLASSICAL: dict[type[nn.Module], tuple[str, ...]] = {
 class Effort:
     """Steps of learning from each layer, and of the whole on the task; the least share of the score that is kept."""
 
-    distil: int = 400
-    tune: int = 300
+    distil_steps: int = 400
+    tune_steps: int = 300
     least: float = 0.95
 
     def __post_init__(self) -> None:
-        for name, steps in (("distil", self.distil), ("tune", self.tune)):
+        for name, steps in (("distil_steps", self.distil_steps), ("tune_steps", self.tune_steps)):
             if steps < 0:
-                raise ValueError(f"{name} must be 0 steps or more, got {steps}")
+                raise ValueError(f"{name} must be 0 or more, got {steps}")
         if not self.least <= 1:
             raise ValueError(f"least is a share, 1 at most, got {self.least}")
 
@@ -104,7 +104,7 @@ def crystallise(
     network: Network,
     task: Task,
     verdicts: Mapping[int, Sequence[Became]],
-    budget: Effort = Effort(),
+    effort: Effort = Effort(),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Crystallisation:
     """Replace what can be, the layer that agrees least going back to what it was until enough of the score is kept."""
@@ -112,12 +112,12 @@ def crystallise(
         torch.manual_seed(0)
         before = score(network, task)
         made = [
-            _stand_in(network, task, block, verdicts.get(block, ()), budget, progress) for block in _blocks(network)
+            _stand_in(network, task, block, verdicts.get(block, ()), effort, progress) for block in _blocks(network)
         ]
         while True:
-            outcome = _whole(network, task, made, before, budget, progress)
+            outcome = _whole(network, task, made, before, effort, progress)
             replaced = [each for each in made if each[0].replaced]
-            if outcome.kept >= budget.least or not replaced:
+            if outcome.kept >= effort.least or not replaced:
                 return outcome
             worst = min(replaced, key=lambda each: each[0].agrees or 0.0)
             progress(f"{outcome.kept:.0%} of the score is kept: layer {worst[0].layer + 1} goes back to what it was")
@@ -151,7 +151,7 @@ Made = tuple[Told, Crystallised | None]
 
 
 def _stand_in(
-    network: Network, task: Task, block: int, became: Sequence[Became], budget: Effort, progress: Callable[[str], None]
+    network: Network, task: Task, block: int, became: Sequence[Became], effort: Effort, progress: Callable[[str], None]
 ) -> Made:
     """A layer's stand-in, taught; or why it stays."""
     mixer = mixer_of(network, block)
@@ -174,7 +174,7 @@ def _stand_in(
     except StaysError as error:
         return _stays(network, block, family, str(error)), None
     progress(f"layer {block + 1}: {family}, a {spec['piece']} learns from it")
-    agrees = distil(piece, network, block, task, budget.distil)
+    agrees = distil(piece, network, block, task, effort.distil_steps)
     return Told(block, family, spec["piece"], became[0].reason, agrees), Crystallised(piece, spec)
 
 
@@ -187,7 +187,7 @@ def _causal(mixer: nn.Module, network: Network) -> bool:
 
 
 def _whole(
-    network: Network, task: Task, made: Sequence[Made], before: float, budget: Effort, progress: Callable[[str], None]
+    network: Network, task: Task, made: Sequence[Made], before: float, effort: Effort, progress: Callable[[str], None]
 ) -> Crystallisation:
     """All stand-ins together, tuned on the task where that helps."""
     whole = copy.deepcopy(network)
@@ -196,13 +196,18 @@ def _whole(
             block.mixer = copy.deepcopy(piece)
         assert told.replaced == (piece is not None)
     after, steps = score(whole, task), 0
-    if any(piece is not None for _, piece in made) and budget.tune and after < before:
+    if any(piece is not None for _, piece in made) and effort.tune_steps and after < before:
         progress(f"together they score {after:.4f}, the network {before:.4f}: tuning")
         tuned = copy.deepcopy(whole)
-        fine_tune(tuned, task, budget.tune)
+        fine_tune(tuned, task, effort.tune_steps)
         found = score(tuned, task)
         if found > after:
-            whole, after, steps = tuned, found, budget.tune
+            whole, after, steps = tuned, found, effort.tune_steps
     return Crystallisation(
-        whole.eval(), [told for told, _ in made], before, after, task.chance, {"distil": budget.distil, "tune": steps}
+        whole.eval(),
+        [told for told, _ in made],
+        before,
+        after,
+        task.chance,
+        {"distil": effort.distil_steps, "tune": steps},
     )

@@ -63,16 +63,15 @@ def _ends(parts: object) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def draw(info: Heatmap, *, scale: bool = True) -> go.Figure:
-    """Rows are the points that look, columns those looked at; colours are centred on zero, which has none. `scale`:
-    whether a bar beside it tells what colours mean."""
+def draw(info: Heatmap) -> go.Figure:
+    """Rows are the points that look, columns those looked at; colours are centred on zero, which has none."""
     if not info.kernel.size:
         return nothing("no kernel is kept of this head")
     named = _named(info.parts)
     x = AXIS | {"title": "from point"} | named
     y = AXIS | {"title": "to point", "autorange": "reversed", "scaleanchor": "x"} | named
     return figure([picture(info.kernel, info.points) | {"coloraxis": "coloraxis"}], x=x, y=y,
-                  coloraxis=colours(info.limit, scale=scale), shapes=_borders(info.parts))  # fmt: skip
+                  coloraxis=colours(info.limit), shapes=_borders(info.parts))  # fmt: skip
 
 
 def _named(parts: tuple[tuple[str, int], ...]) -> dict[str, Any]:
@@ -98,8 +97,8 @@ def picture(kernel: NDArray[Any], points: NDArray[Any]) -> dict[str, Any]:
     return {"type": "heatmap", "z": kernel, "x": across, "y": points, "hovertemplate": HOVER}
 
 
-def colours(limit: float, *, scale: bool = True) -> dict[str, Any]:
+def colours(limit: float) -> dict[str, Any]:
     """The colour axis of all that shares a limit."""
     bar = {"thickness": 10, "len": 0.9, "outlinewidth": 0, "tickvals": [-limit, 0, limit], "tickfont": {"size": 10},
            "ticktext": [f"-{limit:.2g}", "0", f"{limit:.2g}"]}  # fmt: skip
-    return {"cmin": -limit, "cmax": limit, "colorscale": SIGNS, "showscale": scale, "colorbar": bar}
+    return {"cmin": -limit, "cmax": limit, "colorscale": SIGNS, "showscale": True, "colorbar": bar}

@@ -18,6 +18,7 @@ from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, distances, register
 from itnas.operator.plans.dense import pair_work
 from itnas.operator.plans.gather import masked_lists
+from itnas.operator.plans.visible import visible_measure
 from itnas.operator.quadrature import Importance, MonteCarlo
 from itnas.operator.sampling import Sample, inclusion, systematic, without_replacement
 
@@ -99,18 +100,12 @@ def estimate(problem: Problem, form: Form, tiles: Tiles, sample: Sample) -> Tens
     if normaliser.denominator != "weights":
         return _rows(normaliser.normalise(k, weights) @ values, problem.length)
     y = _rows(normaliser.numerators(k, weights) @ values, problem.length)
-    return y * reciprocal(_support_measure(problem)).unsqueeze(-1)
+    return y * reciprocal(visible_measure(problem)).unsqueeze(-1)
 
 
 def _rows(tiled: Tensor, length: int) -> Tensor:
     """[B, H, T, t, D] -> [B, H, N, D]: the last tile is cut."""
     return tiled.flatten(2, 3)[:, :, :length]
-
-
-def _support_measure(problem: Problem) -> Tensor:
-    """sum_j M_ij mu_j over all points, not only the sampled ones: [B|1, H|1, N or 1]."""
-    measure = problem.values.new_ones(1, 1, problem.length) if problem.measure is None else problem.measure
-    return measure.cumsum(-1) if problem.causal else measure.sum(-1, keepdim=True)
 
 
 def _support(problem: Problem, tiles: Tiles) -> Tensor:

@@ -36,13 +36,11 @@ def run_on_ray(
     slots: int | None = None,
     tasks: Mapping[str, type] | None = None,
     logs: Path | None = None,
-    on_start: Callable[[Share], None] = lambda _: None,
 ) -> None:
     """Run until the driver has nothing left, or is asked to stop. `tasks`: users' tasks by the names that jobs use."""
     environment = passed_on()
     with ray_session(address, cpus=None, logs=logs) as session:
         share = share_of(session.nodes, slots, driver.settings.devices_per_trial)
-        on_start(share)
         link = _Link(driver, share)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.slots)
         with warnings.catch_warnings():

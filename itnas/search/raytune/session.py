@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from itnas.signals import alive
+
 TEMPORARY = re.compile(r"itnas-ray-(\d+)-")
 SOCKET_PATH = 107 if sys.platform == "linux" else 103  # characters that a socket's path may have
 SOCKET_NAME = len("/itnas-ray-4194304-abcdefgh/r/session_2026-01-01_00-00-00_123456_4194304/sockets/plasma_store")
@@ -175,15 +177,5 @@ def _sweep_temporary() -> None:
         matched = TEMPORARY.match(path.name)
         with contextlib.suppress(OSError):
             old = time.time() - path.stat().st_mtime > STALE_SECONDS
-            if matched and old and path.stat().st_uid == os.getuid() and not _alive(int(matched.group(1))):
+            if matched and old and path.stat().st_uid == os.getuid() and not alive(int(matched.group(1))):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -44,7 +44,6 @@ def test_colours_are_centred_on_zero_and_can_be_shared() -> None:
     axis = heatmap.draw(info).layout.coloraxis
     assert (axis.cmin, axis.cmax) == (-4.0, 4.0)
     assert list(axis.colorbar.ticktext) == ["-4", "0", "4"]
-    assert heatmap.draw(info, scale=False).layout.coloraxis.showscale is False
 
 
 def test_what_lies_beyond_the_colours_is_said() -> None:
