@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from itnas.allowance import usable_cores
 from itnas.doctor.base import Diagnosis, Patient, check
 from itnas.shown import size
 
@@ -79,11 +80,6 @@ def disk(patient: Patient) -> Diagnosis:
             "limited", found, "every trial waits for the disk", "give a folder on a faster disk with --run"
         )
     return Diagnosis("good", found)
-
-
-def usable_cores() -> int:
-    """Those that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def commit_seconds(folder: Path) -> float:

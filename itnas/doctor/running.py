@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from itnas.doctor.base import Diagnosis, Patient, check
-from itnas.doctor.machine import usable_cores
+from itnas.allowance import usable_cores
 
 STEPS = 8
 TRIALS = 64  # that a sweep has by default

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from itnas.allowance import usable_cores
 from itnas.search.settings import SweepSettings
 from itnas.version import __version__
 
@@ -22,7 +22,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "gpus": gpus, "system": platform.platform(terse=True)}
+    return {"cpu": _cpu(), "cores": usable_cores(), "gpus": gpus, "system": platform.platform(terse=True)}
 
 
 def _cpu() -> str:

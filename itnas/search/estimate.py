@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from itnas.allowance import usable_cores
 from itnas.genome import Genome
 from itnas.search.proposer import random_turn
 from itnas.search.settings import SweepSettings
@@ -47,7 +47,7 @@ def _at_once(settings: SweepSettings, means: Means) -> tuple[int, int | None]:
         return 1, None
     from itnas.search.raytune.share import share_of
 
-    node = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+    node = {"CPU": float(usable_cores()), "GPU": float(torch.cuda.device_count())}
     share = share_of([node], means.slots, settings.devices_per_trial)
     return share.slots, share.threads
 

@@ -6,22 +6,18 @@ from pathlib import Path
 
 import torch
 
+from itnas.allowance import free_in_groups
+
 # Share of the free memory for activations: gradients, the allocator and other processes need some too.
 SHARE = 0.5
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
 
 
 def free_memory(device: torch.device) -> float | None:
     """Bytes that can still be had; None where the system does not say."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    found = [_available()] if _available() is not None else []
-    limit, used = _first_number(_LIMITS), _first_number(_USED)
-    if limit is not None and used is not None:
-        found.append(max(limit - used, 0.0))
-    known = [amount for amount in found if amount is not None]
-    return min(known) if known else None
+    known = [amount for amount in (_available(), free_in_groups()) if amount is not None]
+    return min(known, default=None)
 
 
 def parts_needed(needed: float, free: float | None, most: int) -> int:
@@ -38,14 +34,6 @@ def _available() -> float | None:
     for line in info.read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return float(line.split()[1]) * 1024
-    return None
-
-
-def _first_number(paths: tuple[str, ...]) -> float | None:
-    for path in paths:
-        file = Path(path)
-        if file.is_file() and (text := file.read_text().strip()).isdigit():
-            return float(text)
     return None
 
 

@@ -6,7 +6,6 @@ travel to it, and no shared file system is needed.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from ray import cloudpickle
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from itnas.allowance import usable_cores
 from itnas.datasets.cache import passed_on
 from itnas.search.raytune.rank import CHECKPOINT, OUTCOME, REPORT, Order, Rank
 from itnas.search.raytune.session import Session, ray_session
@@ -50,7 +50,7 @@ def train_on_ray(
         raise ValueError(f"--device {device} on a Ray cluster: say auto, cpu or cuda; Ray chooses which ones")
     state = folder.state()
     with ray_session(
-        address, cpus=max(devices * (1 + setup.workers), os.cpu_count() or 1) if address is None else None
+        address, cpus=max(devices * (1 + setup.workers), usable_cores()) if address is None else None
     ) as session:
         kind = _kind(session, device, devices)
         with _ranks(devices, kind, 1 + setup.workers) as ranks:

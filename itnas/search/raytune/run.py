@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from itnas.allowance import usable_cores
 from itnas.datasets.cache import passed_on
 from itnas.search.driver import Driver
 from itnas.search.job import Failure, Job
@@ -39,7 +40,8 @@ def run_on_ray(
 ) -> None:
     """Run until the driver has nothing left, or is asked to stop. `tasks`: users' tasks by the names that jobs use."""
     environment = passed_on()
-    with ray_session(address, cpus=None, logs=logs) as session:
+    cores = usable_cores() if address is None else None  # a local Ray would count by rules of its own
+    with ray_session(address, cpus=cores, logs=logs) as session:
         share = share_of(session.nodes, slots, driver.settings.devices_per_trial)
         link = _Link(driver, share)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.slots)
