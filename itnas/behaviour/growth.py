@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from itnas.behaviour.thresholds import Thresholds
+from itnas.slopes import slope
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,4 @@ class Growth:
 
 
 def growth(budgets: Mapping[int, int | None]) -> Growth:
-    """Least squares; a budget that was not found counts as half the length, more than is tried."""
-    points = [(math.log(length), math.log1p(length / 2 if need is None else need)) for length, need in budgets.items()]
-    if len(points) < 2 or all(need is None for need in budgets.values()):
-        return Growth(dict(sorted(budgets.items())), None)
-    mean_x = sum(x for x, _ in points) / len(points)
-    mean_y = sum(y for _, y in points) / len(points)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
-    return Growth(dict(sorted(budgets.items())), slope)
+    return Growth(dict(sorted(budgets.items())), slope(budgets))

@@ -171,7 +171,7 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
     def draw(_version: Any, given: Any, seen: Any, own: Any) -> Any:
         choices, name = Choices(given), own["name"]
         view = view_of(views, choices)
-        if name not in PANELS or (wanted := PANELS[name].print(view, choices)) == seen:
+        if name not in PANELS or (wanted := view.fingerprint(choices, PANELS[name].needs)) == seen:
             return no_update, no_update, no_update
         drawn = PANELS[name].drawn(view, choices)
         return drawn.figure, drawn.remark, wanted
@@ -188,7 +188,7 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
     def tell(_version: Any, given: Any, told: Any, own: Any) -> Any:
         choices, name = Choices(given), own["name"]
         view = view_of(views, choices)
-        if name not in BLOCKS or (wanted := BLOCKS[name].print(view, choices)) == told:
+        if name not in BLOCKS or (wanted := view.fingerprint(choices, BLOCKS[name].needs)) == told:
             return no_update, no_update
         return BLOCKS[name].told(view, choices), wanted
 

@@ -22,10 +22,6 @@ class Block(NamedTuple):
     tell: Tell
     needs: tuple[str, ...]
 
-    def print(self, view: RunView, choices: Choices) -> str:
-        """What it follows from: while this stays the same, so does the block."""
-        return "\n".join([view.name, str(view.version), *(choices[word] for word in self.needs)])
-
     def told(self, view: RunView, choices: Choices) -> list[Part]:
         """A run that is damaged, or a file that is missing, leaves a sentence."""
         try:

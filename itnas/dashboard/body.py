@@ -58,10 +58,10 @@ def fill(part: Any, view: RunView, choices: Choices) -> None:
             place = _sibling(part, "sketch", name)
             if place is not None and (clouds := sketch.prepare(child.figure)):
                 place.src = sketch.draw(clouds)
-            _sibling(part, "seen", name).data = PANELS[name].print(view, choices)
+            _sibling(part, "seen", name).data = view.fingerprint(choices, PANELS[name].needs)
         elif kind == "block":
             child.children = BLOCKS[name].told(view, choices)
-            _sibling(part, "told", name).data = BLOCKS[name].print(view, choices)
+            _sibling(part, "told", name).data = view.fingerprint(choices, BLOCKS[name].needs)
 
 
 def _sibling(part: Any, kind: str, name: str) -> Any:

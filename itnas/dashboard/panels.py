@@ -45,10 +45,6 @@ class Panel(NamedTuple):
     draw: Draw
     needs: tuple[str, ...]
 
-    def print(self, view: RunView, choices: Choices) -> str:
-        """What its figure follows from: while this stays the same, so does the figure."""
-        return "\n".join([view.name, str(view.version), *(choices[word] for word in self.needs)])
-
     def drawn(self, view: RunView, choices: Choices) -> Drawn:
         """A run that is damaged, or a file that is missing, leaves a note instead of a figure."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +44,11 @@ class RunView:
     @property
     def version(self) -> int:
         return self.follower.version
+
+    def fingerprint(self, choices: Choices, needs: Sequence[str]) -> str:
+        """What a figure or a block follows from that needs these words of the choices: while it stays the same, so do
+        they."""
+        return "\n".join([self.name, str(self.version), *(choices[word] for word in needs)])
 
     @property
     def settings(self) -> dict[str, Any]:

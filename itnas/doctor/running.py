@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from itnas.doctor.base import Diagnosis, Patient, check
 from itnas.allowance import usable_cores
+from itnas.doctor.base import Diagnosis, Patient, check
 
 STEPS = 8
 TRIALS = 64  # that a sweep has by default

@@ -84,7 +84,7 @@ def prepare(trials: pd.DataFrame, chance: float | None = None, ceiling: float | 
         said.append(f"what has no score counts as {floor:.4g}")
     return Anytime(
         _found(trials, score, order[origin == "sampler"]),
-        expected_best(score[order[origin == "random"]], floor),
+        best_by_size(score[order[origin == "random"]], floor),
         levels[:MOST_LEVELS],
         chance,
         ceiling,
@@ -111,7 +111,7 @@ def _found(trials: pd.DataFrame, score: NDArray[np.float64], order: NDArray[np.i
     )
 
 
-def expected_best(scores: NDArray[np.float64], floor: float) -> Expected:
+def best_by_size(scores: NDArray[np.float64], floor: float) -> Expected:
     """With the scores in order, C(k, n) / C(N, n) of all choices of n among N have their best among the first k: exact,
     no matter in which order the trials ran. Beyond 200 sizes evenly spaced ones by ratio."""
     from scipy.special import gammaln

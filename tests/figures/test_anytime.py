@@ -32,7 +32,7 @@ def test_the_sampler_as_it_happened() -> None:
 
 @pytest.mark.parametrize("scores", [[0.3], [0.2, 0.9, 0.5, 0.5, math.nan, 0.7], [math.nan, 0.4, math.nan]])
 def test_the_random_arm_equals_all_its_subsets(scores: list[float]) -> None:
-    found = anytime.expected_best(np.array(scores), floor=0.1)
+    found = anytime.best_by_size(np.array(scores), floor=0.1)
     known = [0.1 if math.isnan(score) else score for score in scores]
     assert found.ended.tolist() == list(range(1, len(scores) + 1))
     for place, size in enumerate(found.ended.tolist()):
@@ -44,7 +44,7 @@ def test_the_random_arm_equals_all_its_subsets(scores: list[float]) -> None:
 
 def test_many_random_trials_agree_with_draws() -> None:
     scores = np.random.default_rng(0).normal(size=3000)
-    found = anytime.expected_best(scores, floor=-9.0)
+    found = anytime.best_by_size(scores, floor=-9.0)
     assert len(found.ended) <= anytime.MOST_SIZES
     assert (found.ended[0], found.ended[-1]) == (1, 3000)
     assert found.best[0] == pytest.approx(scores.mean())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from itnas.figures.palette import DASHES
 from itnas.figures.text import plain
 from itnas.figures.theme import family_colour, figure, nothing
+from itnas.slopes import half, slope
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -21,8 +22,7 @@ MOST_FAMILIES = 6
 
 
 class Needed(NamedTuple):
-    """By length, rising; None: more than was tried. `slope`: of log(1 + needed) on log N; what was not found counts as
-    half the length. None: there is one length only, or nothing was found."""
+    """By length, rising; None: more than was tried. `slope`: see `itnas.slopes`."""
 
     family: str
     lengths: list[int]
@@ -32,7 +32,7 @@ class Needed(NamedTuple):
     @property
     def counted(self) -> list[float]:
         """Budgets, and half the length where none was found."""
-        return [length / 2 if need is None else need for length, need in zip(self.lengths, self.needs, strict=True)]
+        return [half(length) if need is None else need for length, need in zip(self.lengths, self.needs, strict=True)]
 
 
 class Grown(NamedTuple):
@@ -50,8 +50,8 @@ def prepare(states: Sequence[Mapping[str, Any]]) -> Grown:
     lines = []
     for family, found in list(families.items())[:MOST_FAMILIES]:
         lengths = sorted(found)[:MOST]
-        line = Needed(family, lengths, [found[length] for length in lengths], None)
-        lines.append(line._replace(slope=_slope(line)))
+        kept = {length: found[length] for length in lengths}
+        lines.append(Needed(family, lengths, list(kept.values()), slope(kept)))
     missing = any(need is None for line in lines for need in line.needs)
     return Grown(lines, "arrows: more was needed than was tried; half the length is drawn" if missing else "")
 
@@ -59,16 +59,6 @@ def prepare(states: Sequence[Mapping[str, Any]]) -> Grown:
 def _count(value: object) -> int | None:
     known = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
     return int(value) if known else None  # type: ignore[call-overload]
-
-
-def _slope(line: Needed) -> float | None:
-    """Least squares."""
-    if len(line.lengths) < 2 or all(need is None for need in line.needs):
-        return None
-    points = [(math.log(length), math.log1p(count)) for length, count in zip(line.lengths, line.counted, strict=True)]
-    mean_x = sum(x for x, _ in points) / len(points)
-    mean_y = sum(y for _, y in points) / len(points)
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
 
 
 def draw(info: Grown) -> go.Figure:
