@@ -109,7 +109,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
 
 def _clean(remove: list[Path], thin: list[Path], *, yes: bool, told: bool) -> list[dict[str, Any]]:
     """Delete runs, or their arrays, after asking; never one that is being driven, nor what is no run."""
-    from itnas.store import RunLock, RunReader
+    from itnas.store import RunLock, RunReader, RunWriter
 
     for folder in (*remove, *thin):
         RunReader(folder)
@@ -124,7 +124,8 @@ def _clean(remove: list[Path], thin: list[Path], *, yes: bool, told: bool) -> li
                 if what == "all":
                     shutil.rmtree(folder)
                 else:
-                    _thin(folder)
+                    with RunWriter(folder) as writer:
+                        writer.thin()
             freed = taken - _bytes(folder)
             done.append({"run": str(folder), "deleted": what, "bytes": freed})
             if told:
@@ -140,15 +141,3 @@ def _agreed(question: str) -> bool:
     if not answer:
         raise ValueError("nobody is there to be asked: --yes deletes without asking")
     return answer.strip().lower() in ("y", "yes")
-
-
-def _thin(folder: Path) -> None:
-    from itnas.store import RunWriter
-
-    with RunWriter(folder) as writer:
-        ended = writer.rows("SELECT value FROM sweep WHERE key = 'state'")[0]["value"] == '"ended"'
-        with writer.transaction(durable=True):
-            writer.connection.execute("DELETE FROM kept")
-        writer.arrays.sweep([])
-        if ended:
-            writer.settle()

@@ -100,14 +100,11 @@ def _print_line(console: Console, reader: RunReader, what: str, job: Any) -> Non
         return
     row = reader.trial(job.trial)
     who = row["name"] or row["origin"]
-    (count,) = reader.rows(
-        "SELECT count(*) AS n FROM trials WHERE task = ? AND state IN ('complete', 'pruned', 'failed')", job.task
-    )
     if job.phase == "confirm":
         (row,) = reader.rows("SELECT * FROM confirmations WHERE trial = ?", job.trial)
         text = f"{job.task}: confirmation of trial {job.trial} ({who}): "
     else:
-        text = f"{job.task}: trial {job.trial} ({who}), {count['n']} ended: "
+        text = f"{job.task}: trial {job.trial} ({who}), {reader.ended(job.task)} ended: "
     if row["state"] == "complete":
         text += f"score {interval(row['score'], row['score_low'], row['score_high'])}"
         if row.get("test_score") is not None:

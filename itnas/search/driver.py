@@ -185,7 +185,7 @@ class Driver:
             self.recorder.confirm(job, outcome, worker)
         else:
             score = outcome.result["score"]["mean"]
-            values = [score] + [self.recorder.cost(outcome, name) for name in self.settings.objectives[1:]]
+            values = [score] + [outcome.cost(name) for name in self.settings.objectives[1:]]
             event = self.proposer.tell(job.trial, values)
             best = self.best.setdefault(job.task, [])
             best.append(score)

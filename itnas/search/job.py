@@ -73,6 +73,14 @@ class Outcome:
     files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)  # weights, kernels: what is to be kept
     remarks: str = ""  # what went wrong beside the training
 
+    def cost(self, name: str) -> float:
+        """In one of the currencies: parameters, flops per point, or seconds per step."""
+        if name == "flops":
+            return self.flops
+        if name == "seconds":
+            return float(self.result["seconds"]) / max(int(self.result["steps"]), 1)
+        return float(self.result["parameters"])
+
 
 @dataclass(frozen=True)
 class Failure:

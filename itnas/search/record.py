@@ -116,12 +116,12 @@ class Recorder:
         with self.writer.transaction(durable=True):
             self._log([event])
             self._finished(job, outcome, worker)
-            costs = {"cost": self.cost(outcome, settings.cost), "parameters": result["parameters"]}
+            costs = {"cost": outcome.cost(settings.cost), "parameters": result["parameters"]}
             self._update(job, costs | {"flops": outcome.flops, "learning_rate": result["learning_rate"]})
             self._rows_of(job, outcome)
             self.writer.put("kept", kept)
             for row in dropped:
-                self._unkeep(row)
+                self.writer.unkeep(row["path"])
         for row in dropped:
             self.writer.arrays.drop(row["path"])
 
@@ -182,14 +182,6 @@ class Recorder:
             if failure.log:
                 row = {"trial": job.trial, "phase": job.phase, "attempt": job.attempt, "text": failure.log}
                 self.writer.put("logs", [row])
-
-    def cost(self, outcome: Outcome, name: str) -> float:
-        """A trial's cost in one of the currencies: parameters, flops per point, or seconds per step."""
-        if name == "flops":
-            return outcome.flops
-        if name == "seconds":
-            return float(outcome.result["seconds"]) / max(int(outcome.result["steps"]), 1)
-        return float(outcome.result["parameters"])
 
     def best_scores(self) -> dict[str, list[float]]:
         """Scores of each task's complete trials, the best first."""
@@ -291,6 +283,3 @@ class Recorder:
         path = f"{what}/{job.trial}" + ("-confirmed" if job.phase == "confirm" else "")
         size = self.writer.arrays.keep(path, files)
         return {"trial": job.trial, "phase": job.phase, "what": what, "path": path, "bytes": size}
-
-    def _unkeep(self, row: Mapping[str, Any]) -> None:
-        self.writer.connection.execute("DELETE FROM kept WHERE path = ?", (row["path"],))

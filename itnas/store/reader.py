@@ -12,6 +12,7 @@ from typing import Any
 
 from itnas.store.connect import DATABASE, RunError, check, explained, open_to_read
 from itnas.store.lock import driven
+from itnas.store.schema import ENDED
 
 TRIAL_COLUMNS = (
     "number", "task", "name", "genome", "origin", "state", "attempt", "rung", "score", "score_low", "score_high",
@@ -59,6 +60,12 @@ class RunReader:
         if task is None:
             return self.rows(f"SELECT {columns} FROM trials ORDER BY number")
         return self.rows(f"SELECT {columns} FROM trials WHERE task = ? ORDER BY number", task)
+
+    def ended(self, task: str) -> int:
+        """How many trials of a task have ended, one way or another."""
+        wanted = ", ".join("?" * len(ENDED))
+        (row,) = self.rows(f"SELECT count(*) AS n FROM trials WHERE task = ? AND state IN ({wanted})", task, *ENDED)
+        return int(row["n"])
 
     def trial(self, number: int) -> dict[str, Any]:
         # SQLite knows no larger numbers.

@@ -5,6 +5,8 @@ from __future__ import annotations
 SCHEMA = 1
 APPLICATION = 0x69746E61  # "itna": what tells our database from any other
 
+ENDED = ("complete", "pruned", "failed")  # states of trials that ran and are over
+
 # A trial's row is written when it is proposed, before it takes a device, and again when it has ended. `repeat` counts
 # how often its genome had been tried on the task before. `phase` is search or confirm: the top genomes are trained
 # again on fresh seeds.

@@ -8,8 +8,7 @@ from typing import Any
 
 from itnas.store.lock import described, driven, holder
 from itnas.store.reader import RunReader
-
-ENDED = ("complete", "pruned", "failed")
+from itnas.store.schema import ENDED
 
 
 def summarise(reader: RunReader) -> dict[str, Any]:

@@ -106,6 +106,18 @@ class RunWriter:
         """Remove what an earlier attempt left in a table."""
         self.connection.execute(f"DELETE FROM {table} WHERE trial = ? AND phase = ?", (trial, phase))
 
+    def unkeep(self, path: str) -> None:
+        """A folder of arrays is no longer kept; `arrays.sweep` removes it."""
+        self.connection.execute("DELETE FROM kept WHERE path = ?", (path,))
+
+    def thin(self) -> None:
+        """Keep the tables and no arrays."""
+        with self.transaction(durable=True):
+            self.connection.execute("DELETE FROM kept")
+        self.arrays.sweep([])
+        if self.rows("SELECT value FROM sweep WHERE key = 'state'")[0]["value"] == json.dumps("ended"):
+            self.settle()
+
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """What a query finds."""
         with explained(self.path):
