@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.view import RunView
+from itnas.figures.kernels.entries import limit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,8 +94,6 @@ class KernelChoice:
         """The size at which colours are full, where all kernels of the trial share it."""
         if not self.shared:
             return None
-        from itnas.figures.kernels.entries import limit_of
-
         own = [self.file.array(self.replica, layer, "averaged") for layer in self.file.layers(self.replica)]
         return max((limit_of(each) for each in own if each is not None), default=None)
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.kernel_choice import KernelChoice
 from itnas.dashboard.view import RunView
-from itnas.figures import anytime, emergence, gene_scores, importance, parallel, pareto, scores, timeline, triangle
+from itnas.figures import (
+    anytime,
+    emergence,
+    gene_scores,
+    importance,
+    learning_curves,
+    parallel,
+    pareto,
+    scores,
+    timeline,
+    triangle,
+)
 from itnas.figures.kernels import change, fidelity, growth, heatmap, profile, ranks, replaced, shares, spectrum
 from itnas.figures.theme import nothing
 from itnas.registry import Registry
@@ -232,8 +243,6 @@ def _change(own: KernelChoice) -> Drawn:
 
 @panel("curves", "task", "trial")
 def _curves(view: RunView, choices: Choices) -> Drawn:
-    from itnas.figures import learning_curves
-
     trial = view.chosen_trial(choices)
     if trial is None:
         return Drawn(nothing("no trial is complete yet"))

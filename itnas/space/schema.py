@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from itnas.genome import Genome
+from itnas.models.specialists import SPECIALISTS
 
 _BOUND = {"type": "number", "exclusiveMinimum": 0}
 
 
 def schema() -> dict[str, Any]:
     """The genome's own schema, where every value may be a domain."""
-    from itnas.models.specialists import SPECIALISTS
-
     made = Genome.model_json_schema()
     definitions = {name: _opened(part) for name, part in made.pop("$defs").items()}
     fields = {name: _or_domain(_read(name, part)) for name, part in made["properties"].items()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from itnas.genome import Genome
+from itnas.models.specialists import SPECIALISTS, specialist
 from itnas.registry import check_choice, hint
 from itnas.space import guides
 from itnas.space.check import check
@@ -99,8 +100,6 @@ class Space:
 
     def baseline(self, name: str) -> Genome:
         """A specialist of this space's size and with its training, where these are not searched."""
-        from itnas.models.specialists import specialist
-
         first = self._built(guides.First({}))
         searched = {re.split(r"[.\[/]", each)[0] for each in self.domains()}
         size = {key: getattr(first, key) for key in ("width", "depth") if key not in searched}
@@ -197,8 +196,6 @@ def genome_of(data: dict[str, Any]) -> Genome:
     """The genome of a document without domains. With `specialist:` its other keys change that specialist."""
     if "specialist" not in data:
         return Genome.from_dict(data)
-    from itnas.models.specialists import specialist
-
     # What is wrong with width and depth is said before a specialist of that size is made.
     size = Genome.from_dict({key: data[key] for key in ("width", "depth") if key in data})
     found = specialist(data["specialist"], width=size.width, depth=size.depth).to_dict()
@@ -227,8 +224,6 @@ def _check_specialists(part: Part | None, where: str) -> None:
     """Refuse what names no specialist."""
     if part is None:
         return
-    from itnas.models.specialists import SPECIALISTS
-
     for option in part.options if isinstance(part, Alternatives) else (part,):
         at = f"{where}: line {option.line}: specialist"
         if not isinstance(option, Fixed) or not isinstance(option.value, str):
