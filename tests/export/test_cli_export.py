@@ -55,7 +55,7 @@ def test_a_crystallised_network_is_told_of(swept: Path, tmp_path: Path) -> None:
         (("--out", "best.yaml", "--task", "flip-flop", "--least", "0.5"), "takes no least"),
         (("--out", ".", "--task", "flip-flop", "--format", "weights"), "of its own"),
         (("--out", "n", "--trial", "2", "--format", "native", "--least", "7"), "least is a share"),
-        (("--out", "n", "--trial", "2", "--format", "native", "--tune-steps", "-1"), "tune must"),
+        (("--out", "n", "--trial", "2", "--format", "native", "--tune-steps", "-1"), "tune_steps must be 0 or more"),
     ],
 )
 def test_bad_input_is_one_sentence(swept: Path, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
