@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-# One process for each core; the tests of a file share what they set up.
-BESIDE := --numprocesses auto --dist loadfile
+# One process more than there are cores, as tests wait for processes that they start; the tests of a file share what they
+# set up.
+BESIDE := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test nightly test-slow test-gpu check format bench clean
@@ -64,6 +65,7 @@ bench: $(READY) ## Measure everything against its peers (four hours); results go
 	$(BIN)/itnas bench dashboard --out benchmarks/results/dashboard.json
 	$(BIN)/itnas bench crystallise --out benchmarks/results/crystallise.json
 	$(BIN)/itnas bench learning-rates --out benchmarks/results/learning_rate_transfer.json
+	$(BIN)/python -m benchmarks.demo
 	$(BIN)/python -m benchmarks.tables
 
 clean: ## Remove the virtual environment and caches
