@@ -49,7 +49,9 @@ def trials(
         option("--task", "-t", takes="task", told="List those on this task (repeatable).", complete=tasks_of_run),
     ] = None,
     state: Annotated[str | None, chosen("--state", told="List those in this state.", among=STATES)] = None,
-    best: Annotated[int | None, option("--best", takes="n", told="List so many of each task, the best.")] = None,
+    best: Annotated[
+        int | None, option("--best", takes="n", told="List so many of each task, the best by the score of the search.")
+    ] = None,
     pareto: Annotated[
         bool, flag("--pareto", told="List those that no other of their task beats in score and in cost.")
     ] = False,
