@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from itnas.behaviour.explanation import LayerVerdict
 
 
+HEAD_BY_HEAD = ", head by head"
+
+
 def sentence(verdict: LayerVerdict) -> str:
     """Which layer, head or block it is, and what it became."""
     which = verdict.block if verdict.head is None else f"head {verdict.head + 1}"
@@ -40,7 +43,7 @@ def _convolution(verdict: LayerVerdict) -> str:
     if verdict.main.cloud:
         by_distance = verdict.support is not None and verdict.support <= BINS + 1
         return f"became a convolution: a function of the {'distance' if by_distance else 'offset'} between points."
-    found = f"became a convolution with {_needed(verdict, 'support', 'tap')}".removesuffix(",")
+    found = f"became a convolution with {_needed(verdict, 'support', 'tap')}"
     if not 0 < len(verdict.offsets) <= 8:
         return f"{found}."
     where = ", ".join(str(each) for each in verdict.offsets)
@@ -49,12 +52,12 @@ def _convolution(verdict: LayerVerdict) -> str:
 
 def _recurrence(verdict: LayerVerdict) -> str:
     state = _needed(verdict, "state_size", "number per head")
-    return f"became a recurrence: a state of {state} carries what it needs."
+    comma = "," if state.endswith(HEAD_BY_HEAD) else ""
+    return f"became a recurrence: a state of {state}{comma} carries what it needs."
 
 
 def _local(verdict: LayerVerdict) -> str:
-    near = _needed(verdict, "support", "point").removesuffix(",")
-    return f"became local: it looks at contents, among the nearest {near}."
+    return f"became local: it looks at contents, among the nearest {_needed(verdict, 'support', 'point')}."
 
 
 def _needed(verdict: LayerVerdict, name: str, noun: str) -> str:
@@ -63,10 +66,13 @@ def _needed(verdict: LayerVerdict, name: str, noun: str) -> str:
     own = getattr(verdict, name)
     if own is not None:
         return counted(own, noun)
-    noun = noun.split(" per ")[0]
+    nouns = f"{noun.split(' per ')[0]}s"
     heads = [getattr(head, name) for head in verdict.heads if head.family == verdict.family]
-    *others, last = [str(each) for each in heads if each is not None] or ["some"]
-    return (f"{', '.join(others)} and {last} {noun}s" if others else f"{last} {noun}s") + ", head by head,"
+    known = [str(each) for each in heads if each is not None]
+    if not known:
+        return f"more {nouns} than were tried"
+    *others, last = known
+    return (f"{', '.join(others)} and {last}" if others else last) + f" {nouns}{HEAD_BY_HEAD}"
 
 
 def _attention(verdict: LayerVerdict) -> str:
