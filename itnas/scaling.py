@@ -82,7 +82,8 @@ def with_parameters(genome: Genome, task: Task, parameters: int) -> Genome:
             return 0
 
     above = max(1, genome.width // step)
-    while at(above) < parameters:
+    # Without `at`: a width that is refused here must end the search.
+    while scaled(genome, width=above * step).cost(task.length, task).parameters < parameters:
         above *= 2
     first = bisect.bisect_left(range(above), parameters, 1, key=at)
     near = [number for number in (first - 1, first) if number and at(number)]

@@ -17,6 +17,7 @@ import functools
 import hashlib
 import importlib
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,7 @@ import torch
 from torch import Tensor
 
 RUNTIMES = ("libgomp", "libomp", "libiomp")
+_compiling = threading.Lock()  # where numba keeps code is a setting of the whole process
 
 
 def run_tasks(worker: Any, tasks: int, arrays: Sequence[Tensor], numbers: Sequence[int]) -> None:
@@ -63,21 +65,22 @@ def compiled_worker(module: str, name: str) -> Any:
 
     here = Path(__file__).parent
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(here.glob("*_numba.py")))).hexdigest()[:16]
-    before = numba.config.CACHE_DIR
-    own = here / "__pycache__"
-    if before:
-        root = Path(before)
-    elif os.access(own if own.is_dir() else here, os.W_OK):
-        root = own
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "itnas"
-    team = importlib.import_module("itnas.operator.plans.team_numba")
-    function = getattr(importlib.import_module(f"itnas.operator.plans.{module}"), name)
-    numba.config.CACHE_DIR = str(root / f"numba-{digest}")
-    try:
-        return numba.cfunc(team.WORKER, cache=True)(function)
-    finally:
-        numba.config.CACHE_DIR = before
+    with _compiling:
+        before = numba.config.CACHE_DIR
+        own = here / "__pycache__"
+        if before:
+            root = Path(before)
+        elif os.access(own if own.is_dir() else here, os.W_OK):
+            root = own
+        else:
+            root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "itnas"
+        team = importlib.import_module("itnas.operator.plans.team_numba")
+        function = getattr(importlib.import_module(f"itnas.operator.plans.{module}"), name)
+        numba.config.CACHE_DIR = str(root / f"numba-{digest}")
+        try:
+            return numba.cfunc(team.WORKER, cache=True)(function)
+        finally:
+            numba.config.CACHE_DIR = before
 
 
 @functools.cache

@@ -12,8 +12,8 @@ from numba.extending import intrinsic
 STARTED, NEXT, TASKS, BLOCK, ARRAYS = 0, 1, 2, 3, 4  # places in a frame; arrays take two each
 WORKER = types.void(types.CPointer(types.int64))
 # Decorators of functions that compiled code alone calls: without entries from Python, which cost as much compile time
-# as the code itself. `uncounted`: without reference counts, as each use of an array
-# would count up and down; they cannot allocate. `inlined`: into whoever calls them, too.
+# as the code itself. `uncounted`: without reference counts, as each use of an array would count up and down; they
+# cannot allocate. `inlined`: into whoever calls them, too.
 inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 uncounted = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 inlined = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)
