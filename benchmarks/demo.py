@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -157,7 +158,58 @@ def demo_start(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-SECTIONS: dict[str, Section] = {"demo_start": demo_start, "demo_wall": demo_wall, "demo_work": demo_work}
+STEPS = """
+import json, resource, statistics, sys, time
+from itnas.genome import Genome
+from itnas.models import specialist
+from itnas.tasks import find
+from itnas.training import Budget, Training, recipe
+genome, task, steps, keep = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "kept"
+if not keep:
+    import itnas.training.trainer
+    itnas.training.trainer.keep_freed = lambda: None
+genome = Genome() if genome == "default genome" else specialist(genome)
+population = Training(recipe(genome, find(task), replicas=2, budget=Budget(steps))).population
+seconds = []
+for step in range(steps + 3):
+    faults, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.process_time()
+    population.step(step, 0.5)
+    seconds.append((time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults))
+times, faults = zip(*seconds[3:])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+print(json.dumps([1e3 * statistics.median(times), statistics.median(faults), peak]))
+"""
+
+
+def demo_memory(quick: bool) -> list[dict[str, Any]]:
+    """CPU milliseconds of a training step where freed memory is kept, and where the system gets it back; the page
+    faults of a step, and the most MB that the process ever had."""
+    rows = []
+    cases = [("default genome", "recall"), ("default genome", "bytes"), ("gru", "recall"), ("transformer", "digits")]
+    for genome, task in cases[: 1 if quick else None]:
+        found: dict[str, list[list[float]]] = {"handed back": [], "kept": []}
+        for _ in range(1 if quick else 3):
+            for name, runs in found.items():
+                words = [sys.executable, "-c", STEPS, genome, task, "3" if quick else "40", name]
+                environment = os.environ | {"OMP_NUM_THREADS": "1"}
+                process = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+                runs.append(json.loads(process.stdout))
+        before, after = (statistics.median(run[0] for run in runs) for runs in found.values())
+        row: dict[str, Any] = {"genome": genome, "task": task, "ms handed back": before, "ms kept": after}
+        row["ratio"] = before / after
+        for position, title in ((1, "faults"), (2, "peak MB")):
+            for name, runs in found.items():
+                row[f"{title} {name}"] = round(statistics.median(run[position] for run in runs))
+        rows.append(row)
+    return rows
+
+
+SECTIONS: dict[str, Section] = {
+    "demo_start": demo_start,
+    "demo_wall": demo_wall,
+    "demo_work": demo_work,
+    "demo_memory": demo_memory,
+}
 
 
 def measure(*, only: list[str] | None = None, quick: bool = False, quiet: bool = False) -> dict[str, Any]:

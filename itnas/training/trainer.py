@@ -14,7 +14,7 @@ from torch import Tensor
 
 from itnas.shown import moment
 from itnas.training.curves import Curves
-from itnas.training.memory import free_memory, parts_needed
+from itnas.training.memory import free_memory, keep_freed, parts_needed
 from itnas.training.population import Population, Setup
 from itnas.training.recipes import Recipe
 from itnas.training.result import Replica, Result, best_rate, rate_interval
@@ -52,6 +52,7 @@ class Training:
     """A population on its way through its budget. Iterate over `reports()` to train."""
 
     def __init__(self, recipe: Recipe, setup: Setup | None = None) -> None:
+        keep_freed()
         self.recipe = recipe
         setup = dataclasses.replace(setup or Setup(), bfloat16=recipe.precision == "bfloat16")
         self.population = Population(

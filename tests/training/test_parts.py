@@ -3,6 +3,10 @@
 import dataclasses
 import errno
 import math
+import os
+import platform
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -166,3 +170,30 @@ def test_curves_are_means_between_records_and_survive_a_break() -> None:
     assert frame["alive"].tolist() == [True, False, True, False]
     assert frame["score"].isna().tolist() == [False, False, True, True]
     assert curves.last_scores() == [0.5, 0.25]
+
+
+FAULTS = """
+import resource
+import torch
+from itnas.training.memory import keep_freed
+keep_freed()
+def step():
+    parts = [torch.ones(500_000) for _ in range(20)]
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def page_faults(**environment: str) -> int:
+    words = [sys.executable, "-c", FAULTS]
+    return int(subprocess.run(words, env=os.environ | environment, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="asks glibc")
+def test_what_a_step_freed_is_there_for_the_next() -> None:
+    """Five times 40 MB are 50,000 pages. Who has told glibc how to behave is left in peace."""
+    assert page_faults() < 1_000
+    assert page_faults(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072") > 40_000
