@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import torch
+
+from itnas.allowance import usable_cores
 from itnas.genome import Genome
 from itnas.run import Run
 from itnas.scaling import with_parameters
@@ -25,27 +30,34 @@ def searched_beside_equals(run: Run, specialists: Sequence[str] | None = None) -
     parameters, on the seeds of the confirmations, at the learning rate that the sweep's own specialist settled on."""
     settings = SweepSettings.from_dict(run.settings)
     confirmed = {row["trial"]: row for row in run.reader.confirmations() if row["state"] == "complete"}
-    rows = []
-    for task, best, trial in _pairs(run, specialists):
-        genome = Genome.from_dict(run.reader.genome(trial["genome"]))
-        equal = with_parameters(genome, find(task), best["parameters"])
-        result = _confirmed(trial, equal, settings)
-        score = result["test_score"]
-        its = {"test_score": score["mean"], "test_low": score["low"], "replicas": score["replicas"]}
-        rows.append(
-            {
-                "task": task,
-                "searched": confirmed[best["number"]]["test_score"],
-                "parameters": best["parameters"],
-                "specialist": trial["name"],
-                "width": equal.width,
-                "its parameters": result["parameters"],
-                "its score": score["mean"],
-                "95 %": between(score["low"], score["high"]),
-                "difference (95 %)": difference(confirmed[best["number"]], its),
-            }
-        )
-        print(rows[-1], file=sys.stderr, flush=True)
+    pairs, rows = list(_pairs(run, specialists)), []
+    equals = [
+        with_parameters(Genome.from_dict(run.reader.genome(trial["genome"])), find(task), best["parameters"])
+        for task, best, trial in pairs
+    ]
+    # One thread each, as the workers of a sweep have.
+    with ProcessPoolExecutor(
+        usable_cores(), multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)
+    ) as processes:
+        trials = [trial for _, _, trial in pairs]
+        results = processes.map(_confirmed, trials, equals, [settings] * len(pairs))
+        for (task, best, trial), equal, result in zip(pairs, equals, results, strict=True):
+            score = result["test_score"]
+            its = {"test_score": score["mean"], "test_low": score["low"], "replicas": score["replicas"]}
+            rows.append(
+                {
+                    "task": task,
+                    "searched": confirmed[best["number"]]["test_score"],
+                    "parameters": best["parameters"],
+                    "specialist": trial["name"],
+                    "width": equal.width,
+                    "its parameters": result["parameters"],
+                    "its score": score["mean"],
+                    "95 %": between(score["low"], score["high"]),
+                    "difference (95 %)": difference(confirmed[best["number"]], its),
+                }
+            )
+            print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
 

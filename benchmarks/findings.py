@@ -12,6 +12,7 @@ from typing import Any
 from itnas.models import DEFAULT_SPECIALISTS
 from itnas.run import Run
 
+from .equals import searched_beside_equals
 from .sections import Section, command, run_sections
 from .sweeps import QUICK, finished, found_anywhere, pictures, searched_beside_specialists
 
@@ -78,6 +79,14 @@ def searched_and_chance(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
+def searched_at_equal_parameters(quick: bool) -> list[dict[str, Any]]:
+    """The best searched genome of each task beside the task's best specialist with as many parameters: 15 minutes."""
+    if quick:
+        small = QUICK | {"replicas": 2, "confirm": 1, "length": 16}
+        return searched_beside_equals(finished(None, "emergence", ["delay"], steps=20, **small))
+    return searched_beside_equals(run_sweep(quick))
+
+
 def figures(quick: bool) -> list[dict[str, Any]]:
     """The pictures of docs/findings.md."""
     run = run_sweep(quick)
@@ -87,6 +96,7 @@ def figures(quick: bool) -> list[dict[str, Any]]:
 SECTIONS: dict[str, Section] = {
     "what_emerged": what_emerged,
     "searched_and_specialists": searched_and_specialists,
+    "searched_at_equal_parameters": searched_at_equal_parameters,
     "searched_and_chance": searched_and_chance,
     "figures": figures,
 }
