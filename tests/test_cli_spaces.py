@@ -29,7 +29,7 @@ def test_the_list_names_every_space_with_its_figures() -> None:
     assert all(len(line) <= 80 for line in shown.stdout.splitlines())
     for name in SHIPPED:
         assert f"│ {name} " in shown.stdout
-    assert "72 combinations; 72 different genomes" in shown.stdout
+    assert "4 parameters; 72 combinations" in shown.stdout
     assert "without end: some are" in shown.stdout
 
 
@@ -55,6 +55,8 @@ def test_one_in_full_shows_every_domain(name: str) -> None:
     assert f"{len(Space.load(name).parameters())} parameters" in shown.stdout
     assert "Constraints: " in shown.stdout
     (described,) = json.loads(run(name, "--json").stdout)
+    if described["genomes_exact"] and described["parameters"]:
+        assert f"{described['genomes']:,} different genomes" in shown.stdout
     assert [row["path"] for row in described["domains"]] == [row.path for row in Space.load(name).tree()]
 
 

@@ -28,7 +28,7 @@ def spaces(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """List the search spaces: what may be chosen, how many combinations, and how many different genomes."""
+    """List the search spaces; of a named one, what may be chosen, and how many different genomes that makes."""
     from itnas.space import Space, shipped
 
     exclude(schema=schema, csv=as_csv)
@@ -90,13 +90,15 @@ def _show_all(found: list[Space]) -> None:
     console(prose=True).print(table)
 
 
-def _figures(space: Space) -> str:
+def _figures(space: Space, *, counted: bool = False) -> str:
+    """How large it is. `counted`: also how many different genomes, which may take seconds."""
     if space.only() is not None:
         return f"{len(space.parameters())} parameters to choose: one genome, for itnas train and itnas.build"
     size = _size(space)
     if size == "continuous":
         return f"{len(space.parameters())} parameters; combinations and genomes without end: some are continuous"
-    return f"{len(space.parameters())} parameters; {size} combinations; {space.genomes()} different genomes"
+    different = f"; {space.genomes()} different genomes" if counted else ""
+    return f"{len(space.parameters())} parameters; {size} combinations{different}"
 
 
 def _show_one(space: Space) -> None:
@@ -110,7 +112,7 @@ def _show_one(space: Space) -> None:
     if space.summary:
         screen.print(Text(space.summary))
     screen.print(tree)
-    screen.print(Text(_figures(space)))
+    screen.print(Text(_figures(space, counted=True)))
     bounds = ", ".join(space.constraints.texts()) or "none"
     screen.print(Text(f"Constraints: {bounds}"))
 
