@@ -20,6 +20,11 @@ def free_in_groups() -> float | None:
     return min((free for folder in groups("memory") if (free := _free(folder)) is not None), default=None)
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether it was memory that was missing: Python's, or torch's on any device."""
+    return isinstance(error, MemoryError) or any(word in str(error) for word in ("out of memory", "allocate memory"))
+
+
 def groups(controller: str) -> list[Path]:
     """The folders of the groups that the process is in, the innermost first: of both versions, as systems mix them."""
     found: list[Path] = []

@@ -1,4 +1,4 @@
-"""Moments, durations, sizes and counts as people read them: the same on every screen."""
+"""Moments, durations, sizes, counts and reasons as people read them: the same on every screen."""
 
 from __future__ import annotations
 
@@ -34,3 +34,9 @@ def counted(count: int, noun: str) -> str:
     first, *rest = noun.split(" per ")
     many = first if count == 1 else f"{first}s"
     return " per ".join([f"{count:,} {many}", *rest])
+
+
+def one_line(said: object, most: int = 300) -> str:
+    """What an error or a text says, in one line that is not longer than anyone reads."""
+    text = " ".join(str(said).split())
+    return text if len(text) <= most else f"{text[: most - 3]}..."

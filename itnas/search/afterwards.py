@@ -7,7 +7,7 @@ from pathlib import Path
 
 from itnas.search.record import Recorder
 from itnas.search.watcher import examined
-from itnas.search.work import one_line
+from itnas.shown import one_line
 from itnas.store import placed
 from itnas.training.trained_folder import TrainedFolder
 

@@ -10,11 +10,13 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from itnas.allowance import ran_out
 from itnas.files import document_text
 from itnas.genome import Genome
 from itnas.search.job import Failure, Job, Message, Outcome, Rung, Started
 from itnas.search.printed import Printed
 from itnas.search.watcher import Watcher
+from itnas.shown import one_line
 from itnas.tasks import find
 from itnas.training import (
     Budget,
@@ -70,14 +72,9 @@ def failure(error: BaseException, printed: str = "") -> Failure:
         return Failure(str(error), log, retry=error.fell)
     if isinstance(error, SystemExit):
         return Failure(f"the trial called exit({error.code!r})", log)
-    if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
+    if ran_out(error):
         return Failure(f"out of memory: {one_line(error)}", log)
     return Failure(f"{type(error).__name__}: {one_line(error)}", log)
-
-
-def one_line(error: BaseException | str) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def _train(job: Job, stop: Callable[[], bool]) -> Iterator[Message]:

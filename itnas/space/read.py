@@ -9,6 +9,7 @@ from typing import Any
 
 from itnas.registry import hint
 from itnas.settings import field_names
+from itnas.shown import one_line
 from itnas.space.domains import Choice, Integer, Real, Value
 from itnas.space.source import Located
 from itnas.space.tree import Alternatives, Fields, Fixed, Items, Members, Number, Part
@@ -133,7 +134,7 @@ def labels(options: Sequence[Any]) -> tuple[Value, ...]:
     found = [namer.label(option) for option in options]
     counts = Counter(found)
     return tuple(
-        label if counts[label] == 1 else f"{_cut(str(label), LONGEST_LABEL - 6)} #{number}"
+        label if counts[label] == 1 else f"{one_line(str(label), LONGEST_LABEL - 6)} #{number}"
         for number, label in enumerate(found, start=1)
     )
 
@@ -154,16 +155,16 @@ class _Namer:
         if isinstance(option, (bool, int, float)):
             return option
         if not isinstance(option, dict):
-            return _cut(_text(option), LONGEST_LABEL)
+            return one_line(_text(option), LONGEST_LABEL)
         # The one thing that tells it from all others: its kind, the kind of a part of it, or another setting.
         alone = [name for name in _kinds(option) if self.kinds[name] == 1]
         alone += [name for name in _scalars(option) if self.scalars[name] == 1]
         if alone:
-            return _cut(alone[0], LONGEST_LABEL)
+            return one_line(alone[0], LONGEST_LABEL)
         settings = [(key, _text(value)) for key, value in option.items()]
         differing = [setting for setting in settings if self.settings[setting] < self.count]
         said = ", ".join(f"{key}: {value}" for key, value in differing or settings)
-        return _cut(said, LONGEST_LABEL) or "{}"
+        return one_line(said, LONGEST_LABEL) or "{}"
 
 
 def _kinds(option: Any) -> list[str]:
@@ -198,10 +199,5 @@ def _kind(value: Any) -> str:
     return "a mapping" if isinstance(value, dict) else _short(_text(value))
 
 
-def _cut(text: str, length: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 3] + "..."
-
-
 def _short(text: str) -> str:
-    return repr(_cut(text, 60))
+    return repr(one_line(text, 60))

@@ -17,6 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from itnas.datasets.cache import PASSED_ON, passed_on
+from itnas.shown import one_line
 from itnas.tasks import Batch
 from itnas.training.data import TrainingData, sent
 
@@ -68,7 +69,7 @@ class DataAhead:
         except RuntimeError as error:
             self.close()
             raise DataWorkerError(
-                f"a process that makes training data died at step {step}: {_one_line(error)}"
+                f"a process that makes training data died at step {step}: {one_line(error)}"
             ) from error
         if isinstance(found, _Failed):
             self.close()
@@ -136,7 +137,3 @@ def _portable(error: Exception) -> Exception:
     except Exception:
         return DataWorkerError(f"{type(error).__name__}: {error}")
     return error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -12,7 +12,8 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor
 
-from itnas.training.memory import ran_out
+from itnas.allowance import ran_out
+from itnas.shown import one_line
 
 # A step's sum must come within the first. The others wait for a score within the second, however long it takes: that a
 # process is gone is noticed at once, as its connections break.
@@ -28,7 +29,7 @@ class DeviceLostError(Exception):
 
 
 def _unknown(error: BaseException) -> DeviceLostError:
-    return DeviceLostError(f"the process of another device is gone ({' '.join(str(error).split())[:200]})")
+    return DeviceLostError(f"the process of another device is gone ({one_line(error)})")
 
 
 class Group:

@@ -13,6 +13,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+from itnas.shown import one_line
+
 # Keys of the store, each with a rank behind it.
 READY = "ready"  # the process is up
 SAID = "said"  # why it failed
@@ -47,7 +49,7 @@ def main() -> None:
         # Of that one the others know as much.
         os._exit(1)
     except BaseException as error:
-        store.set(f"{SAID}{place.rank}", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        store.set(f"{SAID}{place.rank}", f"{type(error).__name__}: {one_line(error)}")
         os._exit(1)
 
 

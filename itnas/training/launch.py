@@ -20,6 +20,7 @@ from typing import IO, Any, NamedTuple
 import torch
 import torch.distributed as dist
 
+from itnas.shown import one_line
 from itnas.training.data import sent
 from itnas.training.group import DeviceLostError, Group
 from itnas.training.helper import READY, SAID, Place
@@ -175,7 +176,7 @@ class _Helpers:
         while not self._gone() and time.monotonic() < deadline:
             time.sleep(0.02)
         if not self._gone():
-            return DeviceLostError(f"the devices' processes could not talk ({' '.join(str(error).split())[:200]})")
+            return DeviceLostError(f"the devices' processes could not talk ({one_line(error)})")
         return self._sentence()
 
     def watch(self) -> None:

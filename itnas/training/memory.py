@@ -45,11 +45,6 @@ def _available() -> float | None:
     return None
 
 
-def ran_out(error: RuntimeError) -> bool:
-    """Whether a step failed for want of memory."""
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)
-
-
 @cache
 def keep_freed() -> None:
     """Let this process keep what a step frees, for the next one.

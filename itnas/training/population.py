@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from itnas.allowance import ran_out
 from itnas.genome import Genome
 from itnas.models import build_network
 from itnas.operator.kernel.rank import open_count
@@ -23,7 +24,6 @@ from itnas.training.captured import CapturedStep
 from itnas.training.data import StackedBatch, TrainingData
 from itnas.training.group import Group
 from itnas.training.loss import losses
-from itnas.training.memory import ran_out
 from itnas.training.optimiser import Rates, StackedAdamW
 from itnas.training.stack import Stack
 

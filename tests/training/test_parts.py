@@ -16,6 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from itnas.allowance import ran_out
 from itnas.genome import Genome
 from itnas.tasks import find
 from itnas.training import Budget, Replica, recipe, setup_for, train_recipe
@@ -23,7 +24,7 @@ from itnas.training.checkpoint import as_safetensors
 from itnas.training.curves import Curves
 from itnas.training.folder import TrainingFolder
 from itnas.training.interval import interval
-from itnas.training.memory import free_memory, parts_needed, ran_out
+from itnas.training.memory import free_memory, parts_needed
 from itnas.training.result import best_rate, best_replica, leading_score, rate_interval
 from itnas.training.schedule import Clock, rate_factor
 

@@ -20,6 +20,7 @@ from itnas.allowance import usable_cores
 from itnas.datasets.cache import passed_on
 from itnas.search.raytune.rank import CHECKPOINT, OUTCOME, REPORT, Order, Rank
 from itnas.search.raytune.session import Session, ray_session
+from itnas.shown import one_line
 from itnas.training.data import sent
 from itnas.training.folder import TrainingFolder
 from itnas.training.group import DeviceLostError
@@ -171,7 +172,7 @@ def _fallen(runs: list[Any], error: Exception) -> DeviceLostError:
                 return DeviceLostError(f"{_who(runs, run)} died, or its node did")
             except ray.exceptions.RayTaskError:
                 continue
-    return DeviceLostError(f"the process of a device died ({' '.join(str(error).split())[:200]})")
+    return DeviceLostError(f"the process of a device died ({one_line(error)})")
 
 
 def _who(runs: list[Any], run: Any) -> str:

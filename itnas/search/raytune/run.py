@@ -24,7 +24,8 @@ from itnas.search.job import Failure, Job
 from itnas.search.raytune.session import ray_session
 from itnas.search.raytune.share import Share, share_of
 from itnas.search.raytune.worker import MESSAGES, JobTrainable
-from itnas.search.work import Work, one_line, perform
+from itnas.search.work import Work, perform
+from itnas.shown import one_line
 
 HUNG = 0.98  # of its time limit, after which a lost trial counts as hung
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from itnas.shown import one_line
 from itnas.signals import alive
 
 TEMPORARY = re.compile(r"itnas-ray-(\d+)-")
@@ -94,7 +95,7 @@ def _start_local(folder: Path, cpus: int | None) -> None:
     # When its processes do not come up, Ray raises no narrower class.
     except Exception as error:
         raise ValueError(
-            f"Ray could not be started on this machine ({_one_line(error)}): it may be short of memory or too "
+            f"Ray could not be started on this machine ({one_line(error)}): it may be short of memory or too "
             "busy; try again with `itnas resume`, or with --engine inline, which does without Ray"
         ) from error
 
@@ -108,7 +109,7 @@ def _join(address: str) -> None:
     # Ray's own classes come and go with its versions.
     except Exception as error:
         raise ValueError(
-            f"cannot join the Ray cluster at {address} ({_one_line(error)}): is it up, and, if it wants a token, is "
+            f"cannot join the Ray cluster at {address} ({one_line(error)}): is it up, and, if it wants a token, is "
             "that in ~/.ray/auth_token or RAY_AUTH_TOKEN here?"
         ) from error
 
@@ -125,10 +126,6 @@ def _unheard() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 @contextmanager
