@@ -28,7 +28,6 @@ from itnas.operator.plans.fused_triton_pairs import (
     UNROLL,
     activate,
     add_features,
-    add_products,
     first_layer,
     inner_products,
     pair_values,
@@ -36,17 +35,14 @@ from itnas.operator.plans.fused_triton_pairs import (
     parts_at,
     product_at,
     product_channels,
-    pull_back,
-    pull_products,
-    put,
     relative_channels,
     sigmoid,
     store_features,
-    store_products,
     table_at,
     visible_pairs,
     zero_tiles,
 )
+from itnas.operator.plans.fused_triton_pull import add_products, pull_back, pull_products, put, store_products
 
 
 @triton.jit
