@@ -89,3 +89,21 @@ def everything(measured: Measured) -> list[dict[str, str]]:
         ("fused CUDA kernel", "eager torch / torch.compile", ">= 6x / >= 3x", "not measured: no GPU was at hand"),
     ]
     return [*summary(measured), *(dict(zip(COLUMNS, row, strict=True)) for row in rows)]
+
+
+def found(measured: Measured) -> list[dict[str, Any]]:
+    """The findings, one row a task: what emerged in some layer, and how good what was searched is."""
+    rows = []
+    for row in measured["searched_and_specialists"]:
+        families = [each for each in measured["what_emerged"] if each["task"] == row["task"]]
+        emerged = [f"{each['family']} in {each['networks']} ({each['95 %']})" for each in families if each["emerged"]]
+        rows.append(
+            {
+                "task": row["task"],
+                "emerged in some layer": ", ".join(emerged) or "nothing",
+                "searched": row["searched"],
+                "best specialist": f"{row['its score']:.3g} ({row['specialist']})",
+                "difference (95 %)": row["difference (95 %)"],
+            }
+        )
+    return rows

@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .numbers import everything, summary
+from .numbers import everything, found, summary
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Tables that are drawn together from several sections.
-DERIVED = {"summary": summary, "everything": everything}
-NAMES = "plans training verdicts search dashboard scaling export modalities performance"
+DERIVED = {"summary": summary, "everything": everything, "found": found}
+NAMES = "plans training verdicts search dashboard scaling export modalities findings performance"
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in NAMES.split()))
 
 

@@ -27,6 +27,10 @@ def resume(
             "--sampler", takes="name", told="Who proposes from now on.", default="as before", complete=complete.samplers
         ),
     ] = None,
+    random_share: Annotated[
+        float | None,
+        option("--random-share", takes="x", told="Share of proposals made at random from now on.", default="as before"),
+    ] = None,
     pruner: Annotated[
         str | None,
         chosen("--pruner", told="Who stops trials early from now on", among=names.PRUNERS, default="as before"),
@@ -46,6 +50,10 @@ def resume(
         float | None,
         option("--timeout", takes="seconds", told="Count a trial that takes longer as hung.", default="as before"),
     ] = None,
+    attempts: Annotated[
+        int | None,
+        option("--attempts", takes="n", told="Tries of a trial that kills its process.", default="as before"),
+    ] = None,
     engine: Engine = "ray",
     address: Address = None,
     slots: Slots = None,
@@ -57,7 +65,7 @@ def resume(
     quiet: Quiet = False,
 ) -> None:
     """Go on with a run that was interrupted, or give one more trials or tasks."""
-    check_finite(timeout=timeout, hours=hours)
+    check_finite(random_share=random_share, timeout=timeout, hours=hours)
     use_data(data)
     from itnas.search.sweep import Means, Sweep
 
@@ -67,11 +75,13 @@ def resume(
             "trials": trials,
             "tasks": tasks,
             "sampler": sampler,
+            "random_share": random_share,
             "pruner": pruner,
             "confirm": confirm,
             "keep": keep,
             "verdicts": verdicts,
             "timeout": timeout,
+            "attempts": attempts,
         }
         sweep.extend(**{name: value for name, value in given.items() if value is not None})
         drive(sweep, means, stop, as_json=as_json, quiet=quiet)

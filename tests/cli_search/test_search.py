@@ -61,14 +61,16 @@ def test_a_finished_run_can_be_checked_and_extended(swept: Path, tmp_path: Path)
     assert "all alike" in checked.stdout
     assert len(json.loads(itnas("replay", swept, "--json").stdout)) == 6
     folder = shutil.copytree(swept, tmp_path / "more")
-    done = itnas(
-        "resume", folder, "--trials", "4", "--task", "delay", "--sampler", "evolution", "--engine", "inline", "-q"
-    )
+    more = ("--trials", "4", "--task", "delay", "--sampler", "evolution", "--random-share", "1", "--attempts", "2")
+    done = itnas("resume", folder, *more, "--engine", "inline", "-q")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     rows = json.loads(itnas("trials", folder, "--json").stdout)
     assert len(rows) == 12
     assert rows[:6] == json.loads(itnas("trials", swept, "--json").stdout)
+    assert {row["origin"] for row in rows[6:]} <= {"specialist", "random"}
+    settings = package.Run(folder).settings
+    assert (settings["random_share"], settings["attempts"]) == (1, 2)
     assert itnas("replay", folder, "--check").returncode == 0
 
 
