@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -184,26 +183,32 @@ def _confirmed(row: Mapping[str, Any] | None, confirmed: Mapping[int, Row], name
 
 def at_equal_count(trials: Sequence[Row]) -> tuple[float | None, float | None, int]:
     """The best score of the random arm, that of as many of the sampler's proposals (the mean over all ways to pick
-    them), and how many that is. Trials that were stopped or failed count, as worse than any that ended."""
+    them), and how many that is. Trials that were stopped or failed count as the worst of those that ended."""
     ended = [row for row in trials if row["state"] in ("complete", "pruned", "failed")]
     random = [row["score"] for row in ended if row["origin"] == "random"]
     sampled = [row["score"] for row in ended if row["origin"] == "sampler"]
     count = min(len(random), len(sampled))
     if not count:
         return None, None, 0
-    return expected_best(random, count), expected_best(sampled, count), count
+    worst = min((score for score in (*random, *sampled) if score is not None), default=None)
+    return _expected_best(random, count, worst), _expected_best(sampled, count, worst), count
 
 
-def expected_best(scores: Iterable[float | None], count: int) -> float | None:
-    """The mean, over all `count` of the scores, of the best among them; None if it can be that none has a score."""
-    ranked = sorted((-math.inf if score is None else score for score in scores), reverse=True)
+def _expected_best(scores: Sequence[float | None], count: int, worst: float | None) -> float | None:
+    """None where none of them has a score."""
+    if worst is None or all(score is None for score in scores):
+        return None
+    return expected_best([worst if score is None else score for score in scores], count)
+
+
+def expected_best(scores: Iterable[float], count: int) -> float:
+    """The mean, over all `count` of the scores, of the best among them."""
+    ranked = sorted(scores, reverse=True)
     total, found = len(ranked), 0.0
     chosen = count / total  # that the best of them is this one: C(total - place - 1, count - 1) / C(total, count)
     for place, score in enumerate(ranked):
         if chosen <= 0:
             break
-        if score == -math.inf:
-            return None
         found += chosen * score
         chosen *= (total - place - count) / max(total - place - 1, 1)
     return found

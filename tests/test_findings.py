@@ -1,7 +1,6 @@
 """What a sweep concludes, from planted tables."""
 
 import itertools
-import math
 from typing import Any
 
 import pytest
@@ -111,13 +110,18 @@ def test_the_best_of_so_many_is_the_mean_over_all_ways_to_pick_them(scores: list
     assert expected_best(scores, count) == pytest.approx(sum(ways) / len(ways))
 
 
-def test_trials_without_a_score_count_as_worse_than_any() -> None:
-    assert expected_best([None, None, 0.4], 3) == pytest.approx(0.4)
-    assert expected_best([None, 0.4], 1) is None
+def test_the_arms_are_compared_at_as_many_trials() -> None:
     trials = [_trial(0, "random", 0.3), _trial(1, "random", 0.5), *(_trial(n, "sampler", 0.6) for n in (2, 3, 4))]
     assert at_equal_count(trials) == (pytest.approx(0.5), pytest.approx(0.6), 2)
     assert at_equal_count([_trial(0, "random", 0.3)]) == (None, None, 0)
-    assert math.isclose(at_equal_count([*trials, _trial(5, "sampler", None)])[1] or 0, 0.6)
+
+
+def test_trials_that_were_stopped_count_as_the_worst_that_ended() -> None:
+    stopped = [_trial(n, "sampler", None) for n in (2, 3)]
+    trials = [_trial(0, "random", 0.3), _trial(1, "random", 0.5), *stopped, _trial(4, "sampler", 0.6)]
+    # Of three pairs two have the one that ended, and one has nothing but what was stopped.
+    assert at_equal_count(trials) == (pytest.approx(0.5), pytest.approx((0.6 + 0.6 + 0.3) / 3), 2)
+    assert at_equal_count([*trials[:2], *stopped]) == (pytest.approx(0.5), None, 2)
 
 
 def test_what_early_scores_told_stands_in_the_rows() -> None:
