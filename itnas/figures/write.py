@@ -19,6 +19,8 @@ NEEDED = (
     "apt install chromium)"
 )
 
+WIDTH, HEIGHT = 900, 520
+
 
 def write_figure(figure: go.Figure, path: Path) -> None:
     """Write the format that the name ends in."""
@@ -29,7 +31,7 @@ def write_figure(figure: go.Figure, path: Path) -> None:
         write_atomically(path, page.encode())
         return
     try:
-        picture = figure.to_image(format=ending, width=900, height=520, scale=2)
+        picture = figure.to_image(format=ending, width=WIDTH, height=_height(figure), scale=2)
     except (ImportError, ValueError, RuntimeError) as error:
         raise ValueError(f"drawing {path.name} {NEEDED}, or write .html ({_first_line(error)})") from error
     write_atomically(path, picture)
@@ -39,14 +41,20 @@ def write_pictures(figures: Mapping[Path, go.Figure]) -> None:
     """Many at once, as PNG or SVG by the ends of their names: a browser is started once for all of them."""
     from plotly.io import write_images
 
+    drawn = list(figures.values())
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder) / f"{number}{path.suffix}" for number, path in enumerate(figures)]
         try:
-            write_images(list(figures.values()), places, width=900, height=520, scale=2)
+            write_images(drawn, places, width=WIDTH, height=[_height(figure) for figure in drawn], scale=2)
         except (ImportError, ValueError, RuntimeError) as error:
             raise ValueError(f"drawing pictures {NEEDED} ({_first_line(error)})") from error
         for place, path in zip(places, figures, strict=True):
             write_atomically(path, place.read_bytes())
+
+
+def _height(figure: go.Figure) -> int:
+    """A figure that says how much room it needs has it."""
+    return max(HEIGHT, round(figure.layout.height or 0))
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from itnas.figures import learning_curves, write_figure
+from itnas.figures.write import write_pictures
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -79,6 +80,18 @@ def test_pictures(tmp_path: Path, ending: str, starts: bytes) -> None:
     figure = learning_curves.draw(learning_curves.prepare(table(), chance=0.5, ceiling=1.0, title="parity"))
     write_figure(figure, tmp_path / f"curves.{ending}")
     assert (tmp_path / f"curves.{ending}").read_bytes().startswith(starts)
+
+
+@pytest.mark.browser
+def test_a_figure_that_needs_more_room_has_it_in_files_too(tmp_path: Path) -> None:
+    if not any(map(shutil.which, BROWSERS)):
+        pytest.skip("no Chrome or Chromium on this machine, which draws PNG and SVG")
+    figure = learning_curves.draw(learning_curves.prepare(table(), chance=0.5, ceiling=1.0, title="parity"))
+    tall = type(figure)(figure).update_layout(height=700)
+    write_figure(tall, tmp_path / "alone.svg")
+    write_pictures({tmp_path / "plain.svg": figure, tmp_path / "tall.svg": tall})
+    heights = {path.stem: path.read_text().split('height="')[1].split('"')[0] for path in tmp_path.iterdir()}
+    assert heights == {"alone": "1400", "plain": "1040", "tall": "1400"}  # drawn at twice the size
 
 
 def test_without_a_browser_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
