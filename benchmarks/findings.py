@@ -33,6 +33,14 @@ TASKS = (
     "bytes",
 )
 
+# Kernels that docs/findings.md shows: trial, layer, head.
+SHOWN = {
+    "induction-first": (160, 0, 3),
+    "induction-second": (160, 1, 1),
+    "delay": (186, 1, 0),
+    "average": (187, 0, 1),
+}
+
 
 def run_sweep(quick: bool) -> Run:
     """The sweep of the space `emergence`, finished."""
@@ -61,8 +69,11 @@ def searched_and_specialists(quick: bool) -> list[dict[str, Any]]:
 
 
 def searched_and_chance(quick: bool) -> list[dict[str, Any]]:
+    return beside_chance(run_sweep(quick))
+
+
+def beside_chance(run: Run) -> list[dict[str, Any]]:
     """The best of the sampler's proposals beside the best of as many that were drawn at random, and what failed."""
-    run = run_sweep(quick)
     trials = run.trials()
     rows = []
     for row in {row["task"]: row for row in run.finding_rows()}.values():
@@ -90,7 +101,11 @@ def searched_at_equal_parameters(quick: bool) -> list[dict[str, Any]]:
 def figures(quick: bool) -> list[dict[str, Any]]:
     """The pictures of docs/findings.md."""
     run = run_sweep(quick)
-    return pictures("findings", {"emergence": run.plot.emergence(), "triangle": run.plot.triangle()}, quick=quick)
+    drawn = {"emergence": run.plot.emergence(), "triangle": run.plot.triangle()}
+    if not quick:
+        for name, (trial, layer, head) in SHOWN.items():
+            drawn[name] = run.plot.kernel(trial, layer, head, sample=1)
+    return pictures("findings", drawn, quick=quick)
 
 
 SECTIONS: dict[str, Section] = {
