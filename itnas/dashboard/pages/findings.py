@@ -14,6 +14,9 @@ from itnas.dashboard.view import RunView
 from itnas.figures.emergence import height as emergence_height
 from itnas.shown import counted, moment
 
+# A family that did not emerge is told of from this share of networks on.
+WORTH_TELLING = 0.25
+
 
 def findings(view: RunView, _choices: Choices) -> list[Part]:
     return [
@@ -29,21 +32,31 @@ def findings(view: RunView, _choices: Choices) -> list[Part]:
 
 @block("sentences")
 def _sentences(view: RunView, _choices: Choices) -> list[Part]:
-    """For each task the family that emerged in most networks."""
+    """For each task what emerged, and what most networks became as untrained copies do."""
     lines: list[Part] = []
     for task in view.tasks:
         rows = [row for row in view.finding_rows() if row["task"] == task and row["family"] is not None]
         anywhere = [row for row in rows if row["layer"] is None]
-        emerged = [row for row in anywhere if row["emerged"]]
-        told = _all(emerged) if emerged else "nothing emerged that untrained copies do not show" if rows else ""
-        lines.append(html.Li([html.Strong(task), f": {told or 'no network has been examined yet'}."]))
+        sentence = told(anywhere) if rows else "no network has been examined yet"
+        lines.append(html.Li([html.Strong(task), f": {sentence}."]))
     return [html.Ul(lines)]
+
+
+def told(rows: list[dict[str, Any]]) -> str:
+    """The findings of one task that hold of any layer, in a sentence."""
+    emerged = [row for row in rows if row["emerged"]]
+    shown_too = [row for row in rows if not row["emerged"] and row["share"] >= WORTH_TELLING]
+    parts = [_all(emerged) or "nothing emerged that untrained copies do not show"]
+    if shown_too:
+        parts.append(f"as untrained copies do, or nearly: {_all(shown_too)}")
+    return "; ".join(parts)
 
 
 def _all(rows: list[dict[str, Any]]) -> str:
     return "; ".join(
         f"{row['family']} in {row['count']} of {row['networks']} networks "
-        f"(95 %: {row['low']:.2f} to {row['high']:.2f}; untrained {number(row['null'], 2) or 'unknown'})"
+        f"(95 %: {row['low']:.2f} to {row['high']:.2f}; emerged in {round(row['emerged'] * row['networks'])}; "
+        f"untrained {number(row['null'], 2) or 'unknown'})"
         for row in rows
     )
 

@@ -23,8 +23,8 @@ def overview(view: RunView, _choices: Choices) -> list[Part]:
             "emergence",
             "What emerged",
             height=max(emergence_height(len(view.tasks)), TRIANGLE),
-            note="The family that most networks' layers became; the larger the square, the more of them. Hollow: "
-            "untrained copies show it too, so training did not make it.",
+            note="The family that most networks' layers became; the larger the square, the more of them. Filled: "
+            "in at least half of the networks it emerged: no untrained copy shows it or comes near.",
         ),
         place(
             "triangle",
