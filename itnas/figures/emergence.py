@@ -107,8 +107,8 @@ def _number(value: Any) -> float | None:
 
 
 def draw(info: Emergence) -> go.Figure:
-    """A square per layer and task: its colour tells the family, its filling the share of networks; hollow where
-    untrained copies show the family too."""
+    """A square per layer and task: its colour tells the family, its size the share of networks; filled where it emerged
+    in at least half of those that show it."""
     if not info.cells:
         return nothing("no network has been examined yet")
     rows = {task: len(info.tasks) - 1 - place for place, task in enumerate(info.tasks)}
@@ -164,7 +164,7 @@ def _by_family(cells: list[Cell]) -> dict[str, list[Cell]]:
 def _trace(
     family: str, cells: list[Cell], across: dict[Cell, float], sizes: dict[Cell, float], rows: dict[str, int]
 ) -> dict[str, Any]:
-    emerged = [cell.emerged >= 0.5 for cell in cells]
+    emerged = [cell.emerged >= 0.5 * cell.share for cell in cells]
     return {
         "type": "scatter",
         "mode": "markers",

@@ -42,6 +42,14 @@ def test_one_cell_for_each_layer_and_both_families_of_any() -> None:
     assert first.fidelity == pytest.approx(0.96)
 
 
+def test_filled_is_what_emerged_in_half_of_those_that_show_it() -> None:
+    few = _row("a", 0, "convolution", share=0.4, emerged=0.4)
+    rarely = _row("a", 1, "local", share=0.9, emerged=0.3)
+    figure = emergence.draw(emergence.prepare(pd.DataFrame([few, rarely]), NOTHING))
+    symbols = {trace.name: trace.marker.symbol[0] for trace in figure.data if trace.name}
+    assert symbols == {"convolution": "square", "local": "square-open"}
+
+
 def test_what_untrained_copies_show_too_is_hollow() -> None:
     rows = [_row("a", 0, "attention"), _row("a", 1, "recurrence", emerged=0.0, null=1.0)]
     figure = emergence.draw(emergence.prepare(pd.DataFrame(rows), NOTHING))

@@ -24,7 +24,7 @@ def overview(view: RunView, _choices: Choices) -> list[Part]:
             "What emerged",
             height=max(emergence_height(len(view.tasks)), TRIANGLE),
             note="The family that most networks' layers became; the larger the square, the more of them. Filled: "
-            "in at least half of the networks it emerged: no untrained copy shows it or comes near.",
+            "in at least half of these it emerged: no untrained copy shows it or comes near.",
         ),
         place(
             "triangle",
