@@ -91,7 +91,7 @@ def beside_chance(run: Run) -> list[dict[str, Any]]:
 
 
 def searched_at_equal_parameters(quick: bool) -> list[dict[str, Any]]:
-    """The best searched genome of each task beside the task's best specialist with as many parameters: 15 minutes."""
+    """The best searched genome of each task beside the task's best specialist with as many parameters: ten minutes."""
     if quick:
         small = QUICK | {"replicas": 2, "confirm": 1, "length": 16}
         return searched_beside_equals(finished(None, "emergence", ["delay"], steps=20, **small))
