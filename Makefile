@@ -9,7 +9,7 @@ BROWSER := $(VENV)/.browser
 BESIDE := --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly test-slow test-gpu check format bench clean
+.PHONY: help demo test nightly test-slow test-at-length test-gpu check format bench clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,10 @@ nightly: test test-slow ## All tests that need no GPU, with kills, lost nodes an
 
 test-slow: $(READY) ## Run the slow tests
 	$(BIN)/python -m pytest -m slow
+
+test-at-length: $(READY) ## Kill drivers, workers and Ray 240 times, then draw garbage and properties for an hour
+	$(BIN)/python -m pytest --draws 4 -m 'slow or not slow' tests/chaos
+	$(BIN)/python -m pytest --draws 25 -m 'slow or not slow' --ignore tests/chaos
 
 test-gpu: $(READY) ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu

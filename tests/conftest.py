@@ -5,7 +5,7 @@ import pkgutil
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 from jaxtyping import install_import_hook
 
 import itnas
@@ -23,6 +23,7 @@ def _checked_modules() -> list[str]:
 install_import_hook(_checked_modules(), "beartype.beartype")
 
 settings.register_profile("itnas", deadline=None, derandomize=True, max_examples=25)
+settings.register_profile("at length", deadline=None, derandomize=False, max_examples=25)
 settings.load_profile("itnas")
 
 
@@ -35,3 +36,38 @@ os.environ["OMP_NUM_THREADS"] = "1"
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    about = "Only what is drawn at random (kills, damage, garbage, properties), N times, each time otherwise."
+    parser.addoption("--draws", type=int, metavar="N", help=about)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("draws"):
+        settings.load_profile("at length")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    draws = metafunc.config.getoption("draws")
+    if draws and is_hypothesis_test(metafunc.function) and "draw" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("draw")
+    if draws and "draw" in metafunc.fixturenames:
+        metafunc.parametrize("draw", range(draws))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("draws"):
+        drawn = [item for item in items if isinstance(item, pytest.Function) and "draw" in _parameters(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(drawn)])
+        items[:] = drawn
+
+
+def _parameters(item: pytest.Function) -> dict[str, object]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+@pytest.fixture
+def draw() -> int:
+    """The seed of what a test draws at random: 0, but with --draws."""
+    return 0

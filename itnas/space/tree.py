@@ -161,9 +161,10 @@ def _parameters(root: Part) -> Iterator[tuple[str, str, Domain]]:
 
 def named(root: Part) -> Names:
     """Names of all parameters. Branches share a name where they share path and domain; otherwise it says the branch."""
-    domains: dict[str, set[Domain]] = {}
+    # As they are written: False and 0 are the same to Python, but not to a genome.
+    domains: dict[str, set[str]] = {}
     for path, _, domain in _parameters(root):
-        domains.setdefault(path, set()).add(domain)
+        domains.setdefault(path, set()).add(repr(domain))
     return {branch: path if len(domains[path]) == 1 else branch for path, branch, _ in _parameters(root)}
 
 

@@ -137,8 +137,9 @@ def test_a_damaged_page_is_an_error_in_one_sentence_or_harmless(
     damage: Callable[[bytearray, int, int, random.Random], None],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    draw: int,
 ) -> None:
-    run, rng = tmp_path / "run", random.Random(0)
+    run, rng = tmp_path / "run", random.Random(draw)
     shutil.copytree(ended, run)
     whole = (run / "run.db").read_bytes()
     size = int.from_bytes(whole[16:18], "big")

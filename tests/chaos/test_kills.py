@@ -84,8 +84,8 @@ def test_a_killed_driver_loses_nothing_that_has_ended(place: Place) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_thirty_kills_of_a_driver_at_random_moments_and_in_its_transactions(place: Place) -> None:
-    trials, rng = 40, random.Random(0)
+def test_thirty_kills_of_a_driver_at_random_moments_and_in_its_transactions(place: Place, draw: int) -> None:
+    trials, rng = 40, random.Random(draw)
     kills = [("statement", *where) for where in LONG if "confirmations" not in where[1]]
     kills += [("at work", rng.uniform(0, 0.3), "") for _ in range(10)]
     kills += [("starting", rng.uniform(0, 3), "") for _ in range(5)]
@@ -120,8 +120,8 @@ def _at_work_on_ray(place: Place, process: "subprocess.Popen[str]") -> bool:
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(1200)
-def test_thirty_kills_of_driver_workers_and_ray(place: Place) -> None:
-    trials, rng = 150, random.Random(0)
+def test_thirty_kills_of_driver_workers_and_ray(place: Place, draw: int) -> None:
+    trials, rng = 150, random.Random(draw)
     targets = ["driver"] * 8 + ["ray::ResourceTrainable"] * 18 + ["raylet"] * 2 + ["gcs_server"] * 2
     rng.shuffle(targets)
     options = (place.run, "--engine", "ray", "--trials", trials, "--pace", 0.1)

@@ -121,6 +121,14 @@ def test_branches_share_a_parameter_where_path_and_domain_agree() -> None:
     assert Space.parse(text % "{choice: [4, 16]}").parameters() == apart
 
 
+def test_false_and_0_make_domains_that_differ() -> None:
+    """To Python they are equal. What is wrong about one of them is told with the line of that one."""
+    text = "layers:\n  kernel:\n    choice:\n      - {kind: factorised, learned_rank: false, layers: {choice: [0, 1]}}"
+    text += "\n      - {kind: factorised, learned_rank: true, layers: {choice: [false, 1]}}"
+    with pytest.raises(ValueError, match=r"^planted: line 5: .*layers: input should be a valid integer, got False"):
+        Space.parse(text, "planted")
+
+
 def test_layers_of_a_list_have_genes_of_their_own_also_behind_an_alias() -> None:
     space = Space.parse("layers: [&one {heads: {choice: [1, 2]}}, *one]")
     assert space.parameters() == ["layers.0.heads", "layers.1.heads"]
