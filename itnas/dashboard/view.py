@@ -48,7 +48,8 @@ class RunView:
     def fingerprint(self, choices: Choices, needs: Sequence[str]) -> str:
         """What a figure or a block follows from that needs these words of the choices: while it stays the same, so do
         they."""
-        return "\n".join([self.name, str(self.version), *(choices[word] for word in needs)])
+        told = (self.task(choices) if word == "task" else choices[word] for word in needs)
+        return "\n".join([self.name, str(self.version), *told])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,6 +77,9 @@ class RunView:
 
     def task(self, choices: Choices) -> str:
         """The task that was chosen, else that of the trial that was, else the first."""
+        if not choices["task"] and (trial := choices.number("trial")) in self.follower:
+            found = self.trials()
+            return str(found.loc[found["number"] == trial, "task"].iloc[0])
         return next((task for task in self.tasks if handle(task) == choices["task"]), self.tasks[0])
 
     def _once(self, key: Any, make: Callable[[], Found]) -> Found:

@@ -114,7 +114,9 @@ def draw(info: Emergence) -> go.Figure:
     rows = {task: len(info.tasks) - 1 - place for place, task in enumerate(info.tasks)}
     columns = {layer: place for place, layer in enumerate(info.layers)}
     across, sizes = _places(info.cells, columns)
-    traces = [_trace(family, own, across, sizes, rows) for family, own in _by_family(info.cells).items()]
+    families = _by_family(info.cells)
+    traces = [_trace(family, own, across, sizes, rows) for family, own in families.items()]
+    legend = [_legend_entry(family) for family in families]
     labels = {
         "type": "scatter",
         "mode": "text",
@@ -129,7 +131,7 @@ def draw(info: Emergence) -> go.Figure:
     x = {"tickvals": list(columns.values()), "ticktext": ticks, "side": "top", "showgrid": False, "fixedrange": True}
     y = {"tickvals": list(rows.values()), "ticktext": [plain(task, 28) for task in rows], "showgrid": False}
     return figure(
-        [*traces, labels],
+        [*traces, labels, *legend],
         x=x | {"range": [-0.6, len(columns) - 0.4]},
         y=y | {"fixedrange": True, "range": [-0.65, len(rows) - 0.4]},
         showlegend=True,
@@ -169,16 +171,36 @@ def _trace(
         "type": "scatter",
         "mode": "markers",
         "name": plain(family),
+        "legendgroup": plain(family),
+        "showlegend": False,
         "x": [across[cell] for cell in cells],
         "y": [rows[cell.task] + 0.06 for cell in cells],
         "marker": {
             "symbol": ["square" if own else "square-open" for own in emerged],
             "size": [sizes[cell] for cell in cells],
             "color": family_colour(family),
-            "line": {"color": family_colour(family) if family != "none" else MUTED, "width": 2},
+            "line": _edge(family),
         },
         "customdata": [[_told(cell)] for cell in cells],
         "hovertemplate": "%{customdata[0]}<extra></extra>",
+    }
+
+
+def _edge(family: str) -> dict[str, Any]:
+    return {"color": family_colour(family) if family != "none" else MUTED, "width": 2}
+
+
+def _legend_entry(family: str) -> dict[str, Any]:
+    """Its colour alone: plotly would show the first square, which may be small, or hollow, by chance."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain(family),
+        "legendgroup": plain(family),
+        "x": [None],
+        "y": [None],
+        "marker": {"symbol": "square", "size": 14, "color": family_colour(family), "line": _edge(family)},
+        "hoverinfo": "skip",
     }
 
 

@@ -166,6 +166,10 @@ def test_the_tables_of_an_ordinary_run(views: Views) -> None:
     assert set(families) == set(view.tasks)
     assert view.chosen_trial(Choices({"task": "recall"})) == view.best_trial("recall") == 55
     assert view.chosen_trial(Choices({"trial": 3})) == 3
+    assert [view.task(Choices({"trial": each})) for each in (55, 3, 10**6)] == ["recall", *["local-pattern"] * 2]
+    assert view.task(Choices({"trial": 55, "task": "flip-flop"})) == "flip-flop"
+    needs = ("task",)
+    assert view.fingerprint(Choices({"trial": 55}), needs) != view.fingerprint(Choices({"trial": 3}), needs)
     assert view.with_kernels("recall") == [55, 30, 32]
     assert len(view.training_rows(30)) == 16
     assert view.levels("recall") == (0.1, 1.0)

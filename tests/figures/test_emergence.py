@@ -46,21 +46,28 @@ def test_filled_is_what_emerged_in_half_of_those_that_show_it() -> None:
     few = _row("a", 0, "convolution", share=0.4, emerged=0.4)
     rarely = _row("a", 1, "local", share=0.9, emerged=0.3)
     figure = emergence.draw(emergence.prepare(pd.DataFrame([few, rarely]), NOTHING))
-    symbols = {trace.name: trace.marker.symbol[0] for trace in figure.data if trace.name}
+    symbols = {trace.name: trace.marker.symbol[0] for trace in figure.data if trace.showlegend is False and trace.name}
     assert symbols == {"convolution": "square", "local": "square-open"}
 
 
 def test_what_untrained_copies_show_too_is_hollow() -> None:
     rows = [_row("a", 0, "attention"), _row("a", 1, "recurrence", emerged=0.0, null=1.0)]
     figure = emergence.draw(emergence.prepare(pd.DataFrame(rows), NOTHING))
-    symbols = {trace.name: trace.marker.symbol[0] for trace in figure.data if trace.name}
+    symbols = {trace.name: trace.marker.symbol[0] for trace in figure.data if trace.showlegend is False and trace.name}
     assert symbols == {"attention": "square", "recurrence": "square-open"}
+
+
+def test_the_legend_has_each_family_once_and_filled() -> None:
+    rows = [_row("a", 0, "attention", emerged=0.0), _row("a", 1, "local", 0.1), _row("b", 1, "attention")]
+    figure = emergence.draw(emergence.prepare(pd.DataFrame(rows), NOTHING))
+    shown = [(each.name, each.marker.symbol, each.marker.size) for each in figure.data if each.showlegend is not False]
+    assert shown == [("attention", "square", 14), ("local", "square", 14)]
 
 
 def test_side_by_side_families_stand_apart_in_their_column() -> None:
     rows = [_row("a", None, name, share) for name, share in (("attention", 1.0), ("local", 0.5), ("dense", 0.2))]
     figure = emergence.draw(emergence.prepare(pd.DataFrame(rows), NOTHING))
-    places = sorted(trace.x[0] for trace in figure.data if trace.name)
+    places = sorted(trace.x[0] for trace in figure.data if trace.showlegend is False and trace.name)
     assert len(set(places)) == 3
     assert -0.5 < places[0] < 0 < places[-1] < 0.5
 
