@@ -7,14 +7,18 @@ docs/findings.md shows of it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from itnas.figures.palette import MUTED
 from itnas.models import DEFAULT_SPECIALISTS
 from itnas.run import Run
 
 from .equals import searched_beside_equals
 from .sections import Section, command, run_sections
 from .sweeps import QUICK, finished, found_anywhere, pictures, searched_beside_specialists
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "findings.json"
@@ -40,6 +44,7 @@ SHOWN = {
     "delay": (186, 1, 0),
     "average": (187, 0, 1),
 }
+TITLES = ("induction: the one before", "then what came after it", "delay: eight before", "exponential average")
 
 
 def run_sweep(quick: bool) -> Run:
@@ -105,7 +110,32 @@ def figures(quick: bool) -> list[dict[str, Any]]:
     if not quick:
         for name, (trial, layer, head) in SHOWN.items():
             drawn[name] = run.plot.kernel(trial, layer, head, sample=1)
+        drawn["kernels"] = in_a_row(dict(zip(TITLES, (drawn[name] for name in SHOWN), strict=True)))
     return pictures("findings", drawn, quick=quick)
+
+
+def in_a_row(kernels: dict[str, go.Figure]) -> go.Figure:
+    """Kernels side by side under their titles, each with colours of its own."""
+    from plotly.subplots import make_subplots
+
+    row = make_subplots(1, len(kernels), subplot_titles=list(kernels), horizontal_spacing=0.03)
+    for number, kernel in enumerate(kernels.values(), start=1):
+        row.add_trace(kernel.data[0], 1, number)
+        axis = "" if number == 1 else str(number)
+        row.data[-1].coloraxis = f"coloraxis{axis}"
+        row.layout[f"coloraxis{axis}"] = kernel.layout.coloraxis.to_plotly_json() | {"showscale": False}
+    plain = {"showticklabels": False, "ticks": "", "showgrid": False, "zeroline": False, "constrain": "domain"}
+    frame = {"showline": True, "mirror": True, "linecolor": MUTED}
+    row.update_xaxes(plain | frame)
+    row.update_yaxes(plain | frame | {"autorange": "reversed"})
+    for number in range(1, len(kernels) + 1):
+        row.update_yaxes(scaleanchor=f"x{number}", row=1, col=number)
+    shared = kernels[next(iter(kernels))].layout
+    row.update_annotations(font={"size": 13})
+    return row.update_layout(
+        font=shared.font, paper_bgcolor=shared.paper_bgcolor, plot_bgcolor=shared.plot_bgcolor, template="none",
+        height=260, margin={"l": 8, "r": 8, "t": 34, "b": 8},
+    )  # fmt: skip
 
 
 SECTIONS: dict[str, Section] = {

@@ -54,7 +54,7 @@ def write_pictures(figures: Mapping[Path, go.Figure]) -> None:
 
 def _height(figure: go.Figure) -> int:
     """A figure that says how much room it needs has it."""
-    return max(HEIGHT, round(figure.layout.height or 0))
+    return round(figure.layout.height or HEIGHT)
 
 
 def _first_line(error: Exception) -> str:

@@ -5,37 +5,28 @@ numbers. What a forward pass keeps is what autograd saves, each piece of memory 
 """
 
 from __future__ import annotations
-import time
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from math import log2, prod
 from typing import Any
-import numpy as np
+
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
 from itnas.genome import Genome
 from itnas.models import Network, build_network
-from itnas.models.cost import Cost, predict
 from itnas.models.cost import integral as integral_cost
 from itnas.models.cost import network as network_cost
-from itnas.models.cost.scene import PLAN_COSTS
-from itnas.models.cost.subquadratic import sorted_flops
-from itnas.models.interface import Modality
-from itnas.models.specialists import SPECIALISTS, specialist
+from itnas.models.cost import predict
 from itnas.operator import IntegralTransform
-from itnas.operator.domain import Domain, Sequence
-from itnas.operator.plans import PLANS
+from itnas.operator.domain import Domain
 from itnas.operator.plans.dense import Dense
-from itnas.operator.plans.sorted_numba import BASE
-from itnas.tasks import TASKS, Batch, Task, find
-
+from itnas.tasks import Batch, Task, find
 
 MOVES = """
 _to_copy clone copy_ cat stack constant_pad_nd flip roll index_select gather index tril triu zeros ones zeros_like

@@ -19,7 +19,7 @@ from itnas.space import Space
 from itnas.tasks import Batch, Task, find
 from itnas.tasks.published.imagenet import ImageNet
 from itnas.training import Population
-from tests.models.test_cost import Case, check
+from tests.models.counted import Case, check
 from tests.space.spaces import GENOMES
 
 SIZES = {"itnet-s": 22e6, "itnet-b": 86e6, "itnet-l": 307e6}
