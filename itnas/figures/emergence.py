@@ -179,6 +179,7 @@ def _trace(
             "symbol": ["square" if own else "square-open" for own in emerged],
             "size": [sizes[cell] for cell in cells],
             "color": family_colour(family),
+            "opacity": 1,  # plotly's for sizes that differ is 0.7, and the legend's is not
             "line": _edge(family),
         },
         "customdata": [[_told(cell)] for cell in cells],
