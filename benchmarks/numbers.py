@@ -109,6 +109,22 @@ def found(measured: Measured) -> list[dict[str, Any]]:
     return rows
 
 
+def equals(measured: Measured) -> list[dict[str, Any]]:
+    """Searched genomes beside all specialists with as many parameters: a row a task, with the difference to the one
+    that is best there."""
+    by_task: dict[str, list[dict[str, Any]]] = {}
+    for row in measured["searched_at_equal_parameters"]:
+        by_task.setdefault(row["task"], []).append(row)
+    rows = []
+    for task, own in by_task.items():
+        best = max(own, key=lambda row: row["its score"])
+        scores = {row["specialist"]: f"{row['its score']:.3g} ({row['95 %']})" for row in own}
+        difference = f"{best['difference (95 %)']} ({best['specialist']})"
+        about = {"task": task, "parameters": best["parameters"], "searched": best["searched"]}
+        rows.append(about | scores | {"difference to the best (95 %)": difference})
+    return rows
+
+
 def _family(row: dict[str, Any]) -> tuple[str, float]:
     """`attention in 14 of 16, emerged in 3`, and the share of the networks."""
     count, networks = (int(word) for word in row["networks"].split(" of "))

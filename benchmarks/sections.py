@@ -16,6 +16,7 @@ from itnas.files import write_atomically
 from .measuring import machine
 
 Section = Callable[[bool], list[dict[str, Any]]]
+ABOUT = ("machine", "machines")  # of a file of results: where it was measured
 
 
 def run_sections(
@@ -34,9 +35,19 @@ def run_sections(
             found[name] = section(quick)
             if keep is not None:
                 before = json.loads(keep.read_text()) if keep.is_file() else {}
-                write_atomically(keep, (json.dumps(before | found, indent=1) + "\n").encode())
+                write_atomically(keep, (json.dumps(renewed(before, found), indent=1) + "\n").encode())
             console.print(_table(name, found[name]))
     return found
+
+
+def renewed(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Results with some sections measured again. Those that were measured on another machine, or another day, than the
+    last ones have theirs in `machines`."""
+    machines = {name: before["machine"] for name in before if name not in ABOUT and "machine" in before}
+    machines |= before.get("machines", {})
+    elsewhere = {name: own for name, own in machines.items() if name not in found and own != found["machine"]}
+    rows = {name: rows for name, rows in (before | found).items() if name not in ABOUT}
+    return {"machine": found["machine"], **({"machines": elsewhere} if elsewhere else {}), **rows}
 
 
 def command(sections: Mapping[str, Section], results: Path, about: str) -> None:

@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .numbers import everything, found, summary
+from .numbers import equals, everything, found, summary
+from .sections import ABOUT
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Tables that are drawn together from several sections.
-DERIVED = {"summary": summary, "everything": everything, "found": found}
+DERIVED = {"summary": summary, "everything": everything, "found": found, "equals": equals}
 NAMES = "plans training verdicts search dashboard scaling export modalities findings performance"
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in NAMES.split()))
 
@@ -22,7 +23,7 @@ def measured() -> dict[str, Any]:
     """The sections of all results, whose names do not repeat."""
     found: dict[str, Any] = {}
     for path in sorted(RESULTS.glob("*.json")):
-        own = {name: rows for name, rows in json.loads(path.read_text()).items() if name != "machine"}
+        own = {name: rows for name, rows in json.loads(path.read_text()).items() if name not in ABOUT}
         if again := found.keys() & own:
             raise ValueError(f"{path.name} has sections that other results have too: {', '.join(sorted(again))}")
         found |= own

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 import itnas
+from benchmarks.sections import renewed
 from itnas.cli.app import app
 
 
@@ -60,6 +61,29 @@ def test_bench_prints_json(tmp_path: Path) -> None:
     for row in measured["crossover"]:
         assert row["auto / fastest"] >= 1
         assert row[f"{row['auto']} ms"] > 0
+
+
+@pytest.mark.parametrize("content", ["garbage", "[1]", ""])
+def test_bench_adds_to_results_alone(tmp_path: Path, content: str) -> None:
+    """Said before anything is measured."""
+    out = tmp_path / "out.json"
+    out.write_text(content)
+    result = run("bench", "operator", "--only", "crossover", "--out", str(out))
+    assert result.returncode == 2
+    told = f"itnas: --out {out} holds no results that --only could add to: name another file\n"
+    assert (result.stdout, result.stderr) == ("", told)
+    assert out.read_text() == content
+
+
+def test_each_section_keeps_the_machine_that_it_was_measured_on() -> None:
+    first = renewed({}, {"machine": {"cpu": "a"}, "fused": [1], "memory": [2]})
+    assert first == {"machine": {"cpu": "a"}, "fused": [1], "memory": [2]}
+    second = renewed(first, {"machine": {"cpu": "b"}, "memory": [3], "peers": [4]})
+    here = {"fused": [1], "memory": [3], "peers": [4]}
+    assert second == {"machine": {"cpu": "b"}, "machines": {"fused": {"cpu": "a"}}, **here}
+    third = renewed(second, {"machine": {"cpu": "c"}, "peers": [5]})
+    assert third["machines"] == {"fused": {"cpu": "a"}, "memory": {"cpu": "b"}}
+    assert renewed(second, {"machine": {"cpu": "b"}, "fused": [6]}) == {"machine": {"cpu": "b"}, **here, "fused": [6]}
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,24 @@ def _run(name: str, as_json: bool, only: list[str] | None, quick: bool, out: Pat
     from itnas.files import write_atomically
 
     check_target("--out", out)
+    before = _results(out) if only and out is not None and out.is_file() else {}
     measured = _benchmark(name).measure(only=only or None, quick=quick, quiet=as_json)
     if out is not None:
-        before = json.loads(out.read_text()) if only and out.is_file() else {}
-        write_atomically(out, (json.dumps(before | measured, indent=1) + "\n").encode())
+        whole = _benchmark("sections").renewed(before, measured)
+        write_atomically(out, (json.dumps(whole, indent=1) + "\n").encode())
     if as_json:
         say_json(measured)
+
+
+def _results(path: Path) -> dict[str, Any]:
+    """What a file of results says, whose other sections are to stay."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f"--out {path} holds no results that --only could add to: name another file")
+    return found
 
 
 def _benchmark(name: str) -> Any:
