@@ -96,7 +96,7 @@ def beside_chance(run: Run) -> list[dict[str, Any]]:
 
 
 def searched_at_equal_parameters(quick: bool) -> list[dict[str, Any]]:
-    """The best searched genome of each task beside all specialists with as many parameters: an hour."""
+    """The best searched genome of each task beside all specialists with as many parameters: two hours of one core."""
     if quick:
         small = QUICK | {"replicas": 2, "confirm": 1, "length": 16}
         return searched_beside_equals(finished(None, "emergence", ["delay"], steps=20, **small))
