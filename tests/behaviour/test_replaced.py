@@ -19,7 +19,7 @@ from itnas.behaviour.describe.tables import curve_table, state_table
 from itnas.behaviour.fidelity import Fidelity
 from itnas.behaviour.scene import Inputs, Scene
 from itnas.store.kernels import KernelFile
-from tests.behaviour.test_describe import Planted, fixed, shift
+from tests.behaviour.planted import Planted, fixed, shift
 
 N, B = 16, 12
 

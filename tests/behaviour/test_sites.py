@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,185 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import itnas
-from itnas.behaviour.sites import Heard, Site, layers_of, listen, replaced
+from itnas.behaviour.sites import Site, layers_of, listen, replaced
 from itnas.operator.domain import Cloud, Domain
-
-B, N, C = 3, 7, 8
-
-
-class Around(nn.Module):
-    """A layer and what a model does with it."""
-
-    def __init__(self, layer: nn.Module, use: Callable[[Any, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.layer, self.use = layer, use
-
-    def forward(self, u: Tensor) -> Tensor:
-        return self.use(self.layer, u)
-
-
-def attended(**more: Any) -> Callable[[Any, Tensor], Tensor]:
-    def use(layer: Any, u: Tensor) -> Tensor:
-        y: Tensor = layer(u, u, u, **more)[0]
-        return y
-
-    return use
-
-
-def by_itself(heard: Heard) -> Callable[[Tensor, Domain | None], Tensor]:
-    return lambda u, domain: heard.subject.run(u, domain)
-
-
-def by_view(heard: Heard) -> Callable[[Tensor, Domain | None], Tensor]:
-    def answer(u: Tensor, domain: Domain | None) -> Tensor:
-        view = heard.subject.view(u, domain)
-        return view.output(view.kernel)
-
-    return answer
-
-
-@torch.no_grad()
-def assert_reproduced(model: nn.Module, *args: Any, sites: tuple[str, ...]) -> None:
-    """Every site replaced by what its subject says of it: the model says the same."""
-    expected = model(*args)
-    heard = listen(model, lambda: model(*args))
-    assert tuple(str(each.site) for each in heard) == sites
-    for stand_in in (by_itself, by_view):
-        with replaced(model, {each.site: stand_in(each) for each in heard}):
-            found = model(*args)
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(model(*args), expected)
-
-
-def assert_heard_rightly_or_refused(model: nn.Module, u: Tensor) -> None:
-    """What a layer cannot be asked about must not be answered wrongly."""
-    try:
-        assert_reproduced(model, u, sites=("layer",))
-    except ValueError:
-        return
-
-
-GRU_STATE = Around(nn.GRU(C, C, batch_first=True), lambda layer, u: layer(u)[1][0])
-MODELS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...]]] = {
-    "attention": (lambda: Around(nn.MultiheadAttention(C, 2, batch_first=True), attended()), ("layer",)),
-    "points first": (lambda: Around(nn.MultiheadAttention(C, 2), attended()), ("layer",)),
-    "without biases": (
-        lambda: Around(nn.MultiheadAttention(C, 2, bias=False, batch_first=True), attended()),
-        ("layer",),
-    ),
-    "keywords": (
-        lambda: Around(
-            nn.MultiheadAttention(C, 2, batch_first=True), lambda layer, u: layer(query=u, key=u, value=u)[0]
-        ),
-        ("layer",),
-    ),
-    "gru": (lambda: Around(nn.GRU(C, C), lambda layer, u: layer(u)[0]), ("layer",)),
-    "gru, last state": (lambda: copy.deepcopy(GRU_STATE), ("layer",)),
-    "gru by name": (lambda: Around(nn.GRU(C, C, batch_first=True), lambda layer, u: layer(input=u)[0]), ("layer",)),
-    "gru, two layers": (lambda: Around(nn.GRU(C, C, 2, batch_first=True), lambda layer, u: layer(u)[0]), ("layer",)),
-    "two layers' last states": (
-        lambda: Around(nn.GRU(C, C, 2, batch_first=True), lambda layer, u: layer(u)[1].sum(0)),
-        ("layer",),
-    ),
-    "lstm, both ways": (
-        lambda: Around(nn.LSTM(C, 5, batch_first=True, bidirectional=True), lambda layer, u: layer(u)[0]),
-        ("layer",),
-    ),
-    "lstm, both states": (
-        lambda: Around(nn.LSTM(C, 5, batch_first=True), lambda layer, u: layer(u)[1][0] + layer(u)[1][1]),
-        ("layer", "layer (call 2)"),
-    ),
-    "rnn": (lambda: Around(nn.RNN(C, C, batch_first=True), lambda layer, u: layer(u)[0]), ("layer",)),
-    "centred convolution": (
-        lambda: Around(nn.Conv1d(C, 5, 3, padding="same"), lambda layer, u: layer(u.mT).mT),
-        ("layer",),
-    ),
-    "causal convolution": (
-        lambda: Around(nn.Conv1d(C, 5, 3, padding=4, dilation=2), lambda layer, u: layer(u.mT)[..., : u.shape[1]].mT),
-        ("layer",),
-    ),
-    "convolution, whole tail": (
-        lambda: Around(nn.Conv1d(C, 5, 3, padding=4), lambda layer, u: layer(u.mT)),
-        ("layer",),
-    ),
-    "circular convolution": (
-        lambda: Around(
-            nn.Conv1d(C, C, 3, padding=1, padding_mode="circular", groups=2), lambda layer, u: layer(input=u.mT).mT
-        ),
-        ("layer",),
-    ),
-    "called twice": (
-        lambda: Around(nn.GRU(C, C, batch_first=True), lambda layer, u: layer(layer(u)[0])[0]),
-        ("layer", "layer (call 2)"),
-    ),
-    "iterated": (
-        lambda: Around(itnas.IntegralTransform(C, heads=2, iterate=3, causal=True), lambda layer, u: layer(u=u)),
-        ("layer", "layer (call 2)", "layer (call 3)"),
-    ),
-    "iterated, called twice": (
-        lambda: Around(itnas.IntegralTransform(C, iterate=2, normaliser="softmax"), lambda layer, u: layer(layer(u))),
-        ("layer", "layer (call 2)", "layer (call 3)", "layer (call 4)"),
-    ),
-    "recovered": (
-        lambda: itnas.recover.from_module(nn.GRU(C, C, batch_first=True)).eval(),
-        ("Recurrence",),
-    ),
-    "nested": (
-        lambda: nn.Sequential(
-            Around(Around(nn.GRU(C, C, batch_first=True), lambda layer, u: layer(u)[0]), lambda layer, u: layer(u) + u),
-            nn.Linear(C, C),
-            itnas.IntegralTransform(C),
-        ),
-        ("0.layer.layer", "2"),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_model_is_reproduced_by_its_own_layers(name: str) -> None:
-    make, sites = MODELS[name]
-    assert_reproduced(make(), torch.randn(B, N, C), sites=sites)
-
-
-@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-def test_projected_states() -> None:
-    model = Around(nn.LSTM(C, 5, batch_first=True, proj_size=3), lambda layer, u: layer(u)[1][0])
-    assert_reproduced(model, torch.randn(B, N, C), sites=("layer",))
-
-
-@pytest.mark.parametrize("norm_first", [True, False])
-@pytest.mark.parametrize("causal", [True, False])
-def test_torchs_encoder_in_evaluation_mode(norm_first: bool, causal: bool) -> None:
-    """There torch takes a fused path that calls no submodule."""
-    layer = nn.TransformerEncoderLayer(C, 2, 16, batch_first=True, norm_first=norm_first)
-    encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
-    u = torch.randn(B, N, C)
-    mask = nn.Transformer.generate_square_subsequent_mask(N) if causal else None
-    assert_reproduced(encoder, u, mask, sites=("layers.0.self_attn", "layers.1.self_attn"))
-    assert_reproduced(layer.eval(), u, mask, sites=("self_attn",))
-    with torch.no_grad():
-        subject = listen(encoder, lambda: encoder(u, mask))[0].subject
-        assert bool(subject.view(u, None).kernel.triu(1).any()) != causal
-
-
-def test_masks_may_be_true_where_hidden() -> None:
-    hidden = torch.ones(N, N, dtype=torch.bool).triu(1)
-    model = Around(nn.MultiheadAttention(C, 2, batch_first=True), attended(attn_mask=hidden, need_weights=False))
-    assert_reproduced(model, torch.randn(B, N, C), sites=("layer",))
-
-
-def test_nothing_hidden_is_no_padding() -> None:
-    seen = torch.zeros(B, N, dtype=torch.bool)
-    model = Around(nn.MultiheadAttention(C, 2, batch_first=True), attended(key_padding_mask=seen))
-    assert_reproduced(model, torch.randn(B, N, C), sites=("layer",))
-
-
-def test_domains_reach_the_subject() -> None:
-    layer = itnas.IntegralTransform(C, kernel=itnas.MLPKernel(features=("distance", "content")), iterate=2)
-    cloud = Cloud(torch.rand(B, N, 2))
-    assert_reproduced(layer, torch.randn(B, N, C), cloud, sites=("IntegralTransform", "IntegralTransform (call 2)"))
-    heard = listen(layer, lambda: layer(torch.randn(B, N, C), domain=cloud))
-    assert [each.inputs.domain for each in heard] == [cloud, cloud]
+from tests.behaviour.around import LATER, MODELS, Around, B, C, N, attended, by_itself, state_of
 
 
 def test_a_domain_is_known_until_its_own_call_ends() -> None:
@@ -203,35 +26,6 @@ def test_a_domain_is_known_until_its_own_call_ends() -> None:
 
     heard = listen(layer, lambda: layer(u, cloud), {Site("IntegralTransform", 0): interrupted})
     assert all(each.inputs.domain is cloud for each in heard)
-
-
-DISTANCE = -(torch.arange(N).unsqueeze(1) - torch.arange(N)).abs().float()
-LATER = torch.ones(N, N, dtype=torch.bool).triu(1)
-ODD: dict[str, Callable[[], nn.Module]] = {
-    "a bias of the distance": lambda: Around(
-        nn.MultiheadAttention(C, 2, batch_first=True), attended(attn_mask=DISTANCE)
-    ),
-    "a bias, causal": lambda: Around(
-        nn.MultiheadAttention(C, 2, batch_first=True), attended(attn_mask=DISTANCE.masked_fill(LATER, -torch.inf))
-    ),
-    "a key of zeros": lambda: Around(nn.MultiheadAttention(C, 2, batch_first=True, add_zero_attn=True), attended()),
-    "a learned key": lambda: Around(nn.MultiheadAttention(C, 2, batch_first=True, add_bias_kv=True), attended()),
-    "weights that are read": lambda: Around(
-        nn.MultiheadAttention(C, 2, batch_first=True), lambda layer, u: torch.cat(layer(u, u, u), -1)
-    ),
-    "a state to start from": lambda: Around(
-        nn.GRU(C, C, batch_first=True), lambda layer, u: layer(u, torch.ones(1, u.shape[0], C))[0]
-    ),
-    "two states to start from": lambda: Around(
-        nn.LSTM(C, C, batch_first=True),
-        lambda layer, u: layer(u, (torch.ones(1, len(u), C), torch.ones(1, len(u), C)))[0],
-    ),
-}
-
-
-@pytest.mark.parametrize("name", ODD)
-def test_what_else_a_call_may_bring_is_heeded_or_refused(name: str) -> None:
-    assert_heard_rightly_or_refused(ODD[name](), torch.randn(B, N, C))
 
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
@@ -322,10 +116,6 @@ def test_layers_are_found_by_name_and_not_searched_inside() -> None:
     assert list(layers_of(network)) == ["blocks.0.mixer", "blocks.1.mixer"]
     assert list(layers_of(nn.GRU(C, C))) == ["GRU"]
     assert layers_of(nn.Sequential(nn.Linear(C, C), nn.ReLU())) == {}
-
-
-def state_of(model: nn.Module) -> list[dict[str, Any]]:
-    return [dict(module.__dict__) for module in model.modules()]
 
 
 @pytest.mark.parametrize("name", ["gru", "iterated", "nested", "attention"])

@@ -5,79 +5,14 @@ from math import prod
 
 import pytest
 import torch
-from torch import Tensor
 
-from itnas import (
-    Cloud,
-    FactorisedKernel,
-    Graph,
-    Grid,
-    IntegralTransform,
-    MLPKernel,
-    MonteCarlo,
-    Sequence,
-    Set,
-    Union,
-    Window,
-)
+from itnas import FactorisedKernel, Graph, Grid, IntegralTransform, MLPKernel, MonteCarlo, Sequence, Set, Union, Window
 from itnas.operator import Domain
 from itnas.operator.plans import PLANS
 from itnas.operator.plans.base import distances
 from itnas.operator.symmetry import symmetries
 from tests.operator.cases import assert_plan_agrees, positive_sums
-
-CPU = torch.device("cpu")
-FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "modality")
-DIM = 6
-
-
-def image_and_text(valid: Tensor | None = None) -> Union:
-    return Union([Grid((3, 4), 0.5), Sequence(valid=valid)], [12, 5], ["image", "text"])
-
-
-def cloud_and_text() -> Union:
-    generator = torch.Generator().manual_seed(3)
-    points = torch.randn(2, 12, 3, generator=generator)
-    return Union([Cloud(points, torch.full((12,), 1 / 12)), Sequence()], [12, 5], ["cloud", "text"])
-
-
-def two_images() -> Union:
-    return Union([Grid((2, 3)), Grid((2, 2)), Sequence()], [6, 4, 7], ["left", "right", "text"])
-
-
-def times_and_set() -> Union:
-    return Union([Sequence(torch.linspace(0, 5, 12) ** 1.5), Set()], [12, 5], ["series", "set"])
-
-
-DOMAINS = {
-    "image and text": image_and_text,
-    "padded text": lambda: image_and_text(torch.arange(5) < torch.tensor([[3], [5]])),
-    "cloud and text": cloud_and_text,
-    "two images": two_images,
-    "times and set": times_and_set,
-}
-
-
-def layer_on(
-    domain: Union, features: tuple[str, ...] = FEATURES, length: int = 17, **settings: object
-) -> IntegralTransform:
-    torch.manual_seed(0)
-    geometry = domain.geometry(2, length, CPU)
-    parts = len(domain.parts)
-    kernel = MLPKernel(hidden=5, features=features, modalities=parts, position_dim=geometry.axes)
-    layer = IntegralTransform(
-        DIM,
-        heads=2,
-        kernel=kernel,
-        modalities=parts,
-        value_dim=3,
-        **settings,  # type: ignore[arg-type]
-    )
-    return layer.double()
-
-
-def points(size: int = 2, length: int = 17) -> Tensor:
-    return torch.randn(size, length, DIM, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+from tests.operator.unions import CPU, DIM, DOMAINS, FEATURES, image_and_text, layer_on, points, two_images
 
 
 @pytest.mark.parametrize("name", DOMAINS)
@@ -164,61 +99,6 @@ def test_between_parts_nothing_depends_on_where_points_are() -> None:
     assert "translation" in symmetries(layer)
     u = points(length=9)
     torch.testing.assert_close(layer(u, still), layer(u, moved))
-
-
-class TestBalance:
-    @pytest.mark.parametrize("patches", [(2, 2), (4, 2), (8, 8)])
-    def test_doubling_the_patches_leaves_the_share_of_the_text_unchanged(self, patches: tuple[int, int]) -> None:
-        count = patches[0] * patches[1]
-        domain = Union([Grid(patches), Sequence()], [count, 5], ["image", "text"])
-        layer = IntegralTransform(
-            DIM,
-            heads=2,
-            kernel=MLPKernel(features=(), modalities=2),
-            measure="balanced",
-            modalities=2,
-            normaliser="sum",
-        ).double()
-        with torch.no_grad():
-            layer.kernel_module.out_bias += 3
-            layer.balance.logits.copy_(torch.tensor([[0.0, 1.0], [2.0, 0.0]]))
-        shares = layer.balance.logits.softmax(-1)
-        kernel = layer.kernel(points(length=count + 5), domain)
-        text = kernel[..., count:].sum(-1)
-        torch.testing.assert_close(text, shares[:, 1].view(1, 2, 1).expand_as(text))
-
-    def test_unbalanced_it_does_not(self) -> None:
-        shares = []
-        for patches in ((2, 2), (4, 2)):
-            count = patches[0] * patches[1]
-            domain = Union([Grid(patches), Sequence()], [count, 4])
-            layer = IntegralTransform(DIM, kernel=MLPKernel(layers=0, features=()), normaliser="softmax").double()
-            shares.append(float(layer.kernel(points(length=count + 4), domain)[0, 0, 0, count:].sum().detach()))
-        assert shares == pytest.approx([1 / 2, 1 / 3])
-
-    def test_padding_and_weights_count(self) -> None:
-        valid = torch.tensor([[True, True, False, False], [True, True, True, True]])
-        domain = Union([Cloud(torch.zeros(3, 2), torch.tensor([1.0, 2.0, 5.0])), Sequence(valid=valid)], [3, 4])
-        layer = IntegralTransform(DIM, kernel=MLPKernel(modalities=2), measure="balanced", modalities=2).double()
-        mu = layer.problem(points(length=7), layer.geometry(points(length=7), domain)).measure
-        assert mu is not None
-        expected = torch.tensor([[1 / 16, 2 / 16, 5 / 16, 1 / 4, 1 / 4, 0, 0], [1 / 16, 2 / 16, 5 / 16] + 4 * [1 / 8]])
-        torch.testing.assert_close(mu[:, 0], expected.double())
-
-    def test_without_a_union_it_is_the_share_of_all_points(self) -> None:
-        layer = IntegralTransform(DIM, measure="balanced", normaliser="mean", kernel=MLPKernel(features=("content",)))
-        u = torch.randn(2, 8, DIM)
-        mu = layer.problem(u, layer.geometry(u, None)).measure
-        assert mu is not None
-        torch.testing.assert_close(mu, torch.full((1, 1, 8), 1 / 8))
-        assert layer(u).shape == u.shape
-
-    def test_it_is_learned(self) -> None:
-        domain = image_and_text()
-        layer = layer_on(domain, measure="balanced", normaliser="softmax")
-        layer(points(), domain).square().sum().backward()
-        assert layer.balance.logits.grad is not None
-        assert bool(layer.balance.logits.grad.abs().min() > 0)
 
 
 class TestRefused:

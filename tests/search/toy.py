@@ -134,6 +134,15 @@ class Simulated:
         return [value(genome)] + cost * (len(self.proposer.settings.objectives) - 1)
 
 
+def swept(folder: Path, **changes: object) -> Path:
+    """The folder of a sweep that has ended."""
+    from itnas.search.sweep import Means, Sweep
+
+    with Sweep.create(folder, toy_space(), toy_settings(**changes)) as sweep:
+        assert sweep.run(Means(engine="inline"), work=work) == "ended"
+    return folder
+
+
 def tables(folder: Path) -> dict[str, list[dict[str, object]]]:
     """What a run holds, times and processes apart."""
     from itnas.store import RunReader

@@ -7,8 +7,8 @@ from itnas import genes
 from itnas.genome import Genome
 from itnas.tasks import find
 from itnas.training import Population, Setup
-from tests.training.test_population import CASES as MIXERS
-from tests.training.test_population import trained
+from tests.training.populations import CASES as MIXERS
+from tests.training.populations import trained
 
 DEPTH = 3
 IMPORTANCE = genes.Integral(quadrature=genes.Importance(samples=4), iterate=2)

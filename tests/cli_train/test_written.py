@@ -1,48 +1,15 @@
-"""`itnas train` and `itnas tasks` as users run them: real processes, interrupted and killed for real."""
+"""`itnas train` and `itnas tasks` as users run them: what is shown, and what a folder holds afterwards."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 from safetensors.torch import load_file
 
 import itnas
-from itnas.cli import main
-
-Inside = Callable[..., tuple[int, str, str]]
-START = [sys.executable, "-c", "from itnas.cli import main; main()"]
-# One thread: two busy processes on two cores would wait for each other.
-ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
-
-
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*START, *map(str, arguments)], capture_output=True, text=True, env=ALONE, cwd=cwd)
-
-
-@pytest.fixture
-def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
-    """The command line in this process: exit code, stdout and stderr. Saves the seconds that torch takes to load."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["itnas", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return (ended.value.code or 0, *capsys.readouterr())
-
-    return call
-
-
-def command(out: Path, steps: int = 30, *more: str) -> list[str]:
-    task = ["--task", "parity/length=16,batch_size=8", "--replicas", "2", "--steps", str(steps)]
-    return ["train", "gru", *task, "--seed", "3", "--out", str(out), *more]
+from tests.cli_train.running import Inside, command, run
 
 
 @pytest.fixture(scope="module")
@@ -135,126 +102,6 @@ def test_another_training_is_not_written_over(finished: tuple[Path, subprocess.C
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, sent: signal.Signals) -> None:
-    steps = 150
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert run(*command(whole, steps, "--quiet")).returncode == 0
-    code = "import itnas.training.train as t; t.CHECKPOINT_SECONDS = 0.2; from itnas.cli import main; main()"
-    arguments = command(broken, steps)
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ALONE
-    )
-    wait_for(broken / "checkpoint.safetensors", process)
-    time.sleep(0.7)
-    process.send_signal(sent)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == (-9 if sent == signal.SIGKILL else 130), errors
-    if sent != signal.SIGKILL:
-        assert errors.splitlines()[-1] == f"itnas: interrupted; the same command goes on from {broken}"
-    assert not (broken / "result.json").exists()
-    from itnas.training.checkpoint import load
-
-    done = load(broken / "checkpoint.safetensors")[1]["step"]
-    assert done < steps
-    assert run(*arguments, "--quiet").returncode == 0
-    one, other = load_file(whole / "replicas.safetensors"), load_file(broken / "replicas.safetensors")
-    assert all(torch.equal(one[name], other[name]) for name in one)
-    columns = ["step", "replica", "loss", "score", "alive"]
-    curves = [pd.read_parquet(out / "curves.parquet")[columns] for out in (whole, broken)]
-    pd.testing.assert_frame_equal(*curves, check_exact=True)
-    results = [json.loads((out / "result.json").read_text()) for out in (whole, broken)]
-    assert results[0]["replicas"] == results[1]["replicas"]
-    assert not (broken / "checkpoint.safetensors").exists()
-
-
-def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
-    process = subprocess.Popen([*START, *command(tmp_path, 100_000, "--quiet")], env=ALONE)
-    try:
-        wait_for(tmp_path / "checkpoint.safetensors", process)
-        second = run(*command(tmp_path, 100_000))
-        assert second.returncode == 2
-        assert second.stderr.strip() == (
-            f"itnas: {tmp_path} is in use by another training: wait for it, or name another folder"
-        )
-    finally:
-        process.kill()
-        process.wait()
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0garbage!")
-    process = run(*command(tmp_path))
-    assert process.returncode == 2
-    assert process.stderr.startswith(f"itnas: {tmp_path}/checkpoint.safetensors is damaged (")
-    assert process.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["trasnformer", "--task", "parity"], "unknown genome (and no such file) 'trasnformer'"),
-        (["gru", "--task", "partiy"], "unknown task 'partiy'"),
-        (["gru", "--task", "parity/flop=1"], "unknown setting of task parity 'flop'"),
-        (["gru", "--task", "parity", "--steps", "5", "--seconds", "1"], "--steps, --samples and --seconds exclude"),
-        (["gru", "--task", "parity", "--task", "delay"], "one task at a time, got --task 2 times"),
-        (["gru", "--task", "parity", "--steps", "0"], "a budget must be positive and finite, got 0 steps"),
-        (["gru", "--task", "parity", "--replicas", "0"], "replicas must lie in 1 to 1000, got 0"),
-        (["gru", "--task", "parity", "--batch-size", "0"], "batch_size must be at least 1, got 0"),
-        (["gru", "--task", "parity", "--length", "0"], "a sample has at least 1 points"),
-        (
-            ["gru", "--task", "parity", "--precision", "fp16"],
-            "unknown precision 'fp16': choose from 'float32', 'bfloat16'",
-        ),
-        (["gru", "--task", "parity", "--device", "tpu"], "unknown device 'tpu'"),
-        (["gru", "--task", "parity", "--plot", "curves.pdf"], "unknown ending of curves.pdf 'pdf'"),
-        (["gru", "--task", "ring-transfer"], "walks along its points in order, which a Graph does not have"),
-        (["gru", "--task", "parity", "--seed", "-1"], "seed must lie in 0 to 2^40 - 1, got -1"),
-        (["gru", "--task", "digits/examples=5000"], "task digits has 1258 training images, got examples=5000"),
-        (["gru", "--task", "parity/16"], "unknown variant of task parity '16': there is none to choose from"),
-        (["gru", "--task", "parity/length=1000000000000"], "not enough memory: ask for less"),
-        (["missing.yaml", "--task", "parity"], "missing.yaml: No such file or directory"),
-        (
-            [".", "--task", "parity"],
-            ". is a folder without a genome.yaml: name a genome's file, or a folder that holds one",
-        ),
-        (["gru", "--task", "parity", "--width", "0x"], "a factor must be greater than 0, got width 0x"),
-        (
-            ["gru", "--task", "parity", "--width", "abc"],
-            "width must be a factor such as 2x or a whole number such as 64",
-        ),
-        (["gru", "--task", "parity", "--width", "0"], "width: input should be greater than or equal to 1, got 0"),
-        (["gru", "--task", "parity", "--width", "-2"], "width: input should be greater than or equal to 1, got -2"),
-        (["transformer", "--task", "parity", "--width", "33"], "use a multiple of 2, such as width=34"),
-        (["gru", "--task", "parity", "--depth", "0.3x"], "depth 0.3x of 2 is 0.6, which is no whole number: ask for 1"),
-        (["gated-conv-attention", "--task", "parity", "--depth", "3"], "use a multiple of 2, such as depth=2 or 4"),
-        (["gru", "--task", "parity", "--length", "0.3x"], "length 0.3x of 64 is 19.2, which is no whole number"),
-        (
-            ["gru", "--task", "parity", "--length", "many"],
-            "length must be a factor such as 2x or a whole number such as 128",
-        ),
-        (["gru", "--task", "no.such.module:Task"], "importing no.such.module failed"),
-    ],
-)
-def test_bad_input_is_one_sentence_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside, arguments: list[str], message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    code, _, errors = inside("train", *arguments, "--quiet")
-    assert code == 2, errors
-    assert message in errors
-    assert errors.count("\n") == 1, errors
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_scaled_up_from_a_folder_it_goes_on_where_it_was(tmp_path: Path, inside: Inside) -> None:
     first, large = tmp_path / "first", tmp_path / "large"
     assert inside(*command(first, 3, "--quiet"))[0] == 0
@@ -283,22 +130,6 @@ def test_advice_is_given_where_it_is_needed(tmp_path: Path, inside: Inside, opti
     code, _, errors = inside(*arguments, *options, "--out", str(tmp_path / "out"))
     assert code == 0, errors
     assert "learning rates" not in errors
-
-
-def test_a_full_disk_is_said_and_nothing_finished_is_lost(tmp_path: Path) -> None:
-    """A file system with no room: /dev/full stands in for the checkpoint's temporary file."""
-    code = (
-        "import os, itnas.files, tempfile\n"
-        "itnas.files.tempfile = type('T', (), {'mkstemp': staticmethod(lambda dir, prefix: "
-        "(os.open('/dev/full', os.O_WRONLY), os.path.join(dir, prefix + 'x')))})\n"
-        "from itnas.cli import main; main()"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code, *command(tmp_path / "out")], capture_output=True, text=True, env=ALONE
-    )
-    assert process.returncode == 2
-    assert process.stderr == "itnas: No space left on device\n"
-    assert not (tmp_path / "out").exists()
 
 
 def test_without_out_the_same_command_finds_its_folder(tmp_path: Path) -> None:
