@@ -25,15 +25,6 @@ NORMALISERS = ("none", "mean", "sum", "sigmoid", "softmax")
 FEATURES = ("offset", "fourier", "distance", "position", "content", "product", "clock")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """On tensors this small a second thread costs more than it brings."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def one_feature(feature: str, layers: int) -> MLPKernel:
     learned = {"fourier": "learned", "damped": True} if feature == "fourier" else {}
     return MLPKernel(hidden=4, layers=layers, activation="silu", features=(feature,), products=2, **learned)

@@ -129,7 +129,7 @@ def test_a_users_task_reaches_a_node_without_its_file(tmp_path: Path, monkeypatc
     from itnas.search.raytune.devices import _order
     from itnas.tasks import find
     from itnas.training import recipe
-    from tests.test_cli_train_devices import USERS_TASK
+    from tests.cli_train.test_devices import USERS_TASK
 
     (tmp_path / "elsewhere.py").write_text(USERS_TASK)
     monkeypatch.syspath_prepend(tmp_path)
