@@ -169,7 +169,7 @@ def draw(info: Anytime) -> go.Figure:
             annotations.append(place | {"text": text, "font": {"size": 11, "color": MUTED}})
     return figure(
         traces,
-        x={"title": "ended trials", "range": [0.5, end + 0.5]},
+        x={"title": "ended trials", "range": [0.5, end + 0.5], **({"dtick": 1} if end < 10 else {})},
         y={"title": "best score so far"},
         showlegend=True,
         shapes=shapes,

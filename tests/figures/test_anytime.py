@@ -63,6 +63,11 @@ def test_pruned_random_trials_count_as_the_worst() -> None:
     assert anytime.prepare(table, chance=0.2).random.best[0] == pytest.approx((0.4 + 0.8 + 2 * 0.2) / 4)
 
 
+@pytest.mark.parametrize(("count", "step"), [(1, 1), (9, 1), (500, None)])
+def test_few_trials_are_counted_in_whole_ones(count: int, step: int | None) -> None:
+    assert anytime.draw(anytime.prepare(trials(count))).layout.xaxis.dtick == step
+
+
 def test_a_level_per_specialist() -> None:
     table = trials(
         5,
