@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -114,7 +115,7 @@ def draw(info: Emergence) -> go.Figure:
     rows = {task: len(info.tasks) - 1 - place for place, task in enumerate(info.tasks)}
     columns = {layer: place for place, layer in enumerate(info.layers)}
     across, sizes = _places(info.cells, columns)
-    families = _by_family(info.cells)
+    families, crowds = _by_family(info.cells), Counter((cell.task, cell.layer) for cell in info.cells)
     traces = [_trace(family, own, across, sizes, rows) for family, own in families.items()]
     legend = [_legend_entry(family) for family in families]
     labels = {
@@ -122,7 +123,7 @@ def draw(info: Emergence) -> go.Figure:
         "mode": "text",
         "x": [across[cell] for cell in info.cells],
         "y": [rows[cell.task] - 0.33 for cell in info.cells],
-        "text": [f"{cell.share * cell.networks:.0f}/{cell.networks}" for cell in info.cells],
+        "text": [_counted(cell, alone=crowds[cell.task, cell.layer] == 1) for cell in info.cells],
         "textfont": {"size": 9},
         "hoverinfo": "skip",
         "showlegend": False,
@@ -145,6 +146,12 @@ def draw(info: Emergence) -> go.Figure:
 def height(tasks: int) -> int:
     """Pixels that leave each task room."""
     return 110 + 56 * min(max(tasks, 1), MOST_TASKS)
+
+
+def _counted(cell: Cell, *, alone: bool) -> str:
+    """In how many networks. Side by side there is no room on a phone to say of how many."""
+    count = f"{cell.share * cell.networks:.0f}"
+    return f"{count}/{cell.networks}" if alone else count
 
 
 def _places(cells: list[Cell], columns: dict[int | None, int]) -> tuple[dict[Cell, float], dict[Cell, float]]:

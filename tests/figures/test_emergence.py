@@ -72,6 +72,13 @@ def test_side_by_side_families_stand_apart_in_their_column() -> None:
     assert -0.5 < places[0] < 0 < places[-1] < 0.5
 
 
+def test_how_many_networks_of_how_many_where_there_is_room() -> None:
+    rows = [_row("a", None, name, share) for name, share in (("attention", 1.0), ("local", 2 / 3), ("dense", 1 / 3))]
+    figure = emergence.draw(emergence.prepare(pd.DataFrame([*rows, _row("a", 0, "local", 2 / 3)]), NOTHING))
+    (labels,) = [trace.text for trace in figure.data if trace.mode == "text"]
+    assert labels == ("3", "2", "1", "2/3")
+
+
 @pytest.mark.parametrize("rows", [[], [_row("a", None, None, math.nan)]])
 def test_nothing_examined_is_said(rows: list[dict[str, Any]]) -> None:
     info = emergence.prepare(pd.DataFrame(rows), NOTHING)
