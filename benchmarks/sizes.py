@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import torch
 
 from itnas.entry import genome_of
@@ -22,13 +23,23 @@ STEPS = 3
 
 
 class Noise(ImageNet):
-    """ImageNet without its images."""
+    """ImageNet without its images: numbers of the same shapes."""
 
-    def batch(
-        self, split: str = "train", *, seed: int = 0, step: int = 0, size: int | None = None, length: int | None = None
+    def share(
+        self,
+        wanted: slice,
+        split: str = "train",
+        *,
+        seed: int = 0,
+        step: int = 0,
+        size: int,
+        length: int | None = None,
     ) -> Batch:
-        outline = self.outline(size or self.batch_size, length or self.length)
-        return Batch(torch.randn_like(outline.inputs), outline.targets, domain=outline.domain)
+        rng = np.random.default_rng((seed, step))
+        outline = self.outline(size, length or self.length)
+        inputs = torch.from_numpy(rng.standard_normal(outline.inputs.shape, dtype=np.float32))
+        targets = torch.from_numpy(rng.integers(0, self.outputs, outline.targets.shape))
+        return Batch(inputs[wanted], targets[wanted], domain=outline.domain)
 
 
 def costs() -> list[str]:

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
 
 import itnas
+from benchmarks.sizes import Noise
 from itnas.entry import genome_of
 from itnas.genome import Genome
 from itnas.models import Network
@@ -17,7 +17,6 @@ from itnas.models.cost.integral import plan_of
 from itnas.scaling import scaled
 from itnas.space import Space
 from itnas.tasks import Batch, Task, find
-from itnas.tasks.published.imagenet import ImageNet
 from itnas.training import Population
 from tests.models.counted import Case, check
 from tests.space.spaces import GENOMES
@@ -26,19 +25,6 @@ SIZES = {"itnet-s": 22e6, "itnet-b": 86e6, "itnet-l": 307e6}
 # An image, a text, a cloud; two texts that share an encoder, an image and a text, two images and a text.
 TASKS = ("imagenet-1k", "glue/cola", "modelnet40", "glue/mnli", "vqa-v2", "nlvr2")
 EPOCHS, IMAGES = 300, 1_281_167
-
-
-class Noise(ImageNet):
-    """ImageNet without its images: numbers of the same shapes."""
-
-    def batch(
-        self, split: str = "train", *, seed: int = 0, step: int = 0, size: int | None = None, length: int | None = None
-    ) -> Batch:
-        rng = np.random.default_rng((seed, step))
-        outline = self.outline(size or self.batch_size, length or self.length)
-        inputs = torch.from_numpy(rng.standard_normal(outline.inputs.shape, dtype=np.float32))
-        targets = torch.from_numpy(rng.integers(0, self.outputs, outline.targets.shape))
-        return Batch(inputs, targets, domain=outline.domain)
 
 
 def numbered(task: Task) -> Batch:
