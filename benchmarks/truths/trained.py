@@ -107,7 +107,7 @@ def layer_rows(task: str, genome: str, explanations: Sequence[Explanation]) -> l
                 "95 %": f"{each.low:.2f}-{each.high:.2f}",
                 "null": sum(layer.null or 0.0 for layer in own if layer.family == each.family) / each.count,
                 "offsets or states": _needs(each.family, own, states),
-                "whole network explained": min(whole),
+                "whole network explained": min(whole, default=None),  # nothing stands in for what has learned nothing
             }
         )
     return rows
