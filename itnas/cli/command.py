@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 from itnas.cli.endings import interruptible
+from itnas.store.connect import DATABASE, blamed
 
 COMPLETION = {
     "install_completion": "Have this shell complete commands, options and names.",
@@ -29,7 +33,13 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         with interruptible():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except (typer.Exit, typer.Abort):
+                raise
+            except Exception:
+                with blamed(*_databases(ctx.params)):
+                    raise
 
 
 class Group(TyperGroup):
@@ -44,6 +54,13 @@ class Group(TyperGroup):
 
     def get_help_option(self, ctx: Any) -> Any:
         return _told(super().get_help_option(ctx))
+
+
+def _databases(given: dict[str, Any]) -> list[Path]:
+    """Of the runs that were named: RUN, or RUN:TRIAL."""
+    texts = [str(value) for value in given.values() if isinstance(value, (str, Path))]
+    folders = [Path(text) for told in texts for text in (told, told.rpartition(":")[0]) if text]
+    return [folder / DATABASE for folder in folders if os.path.isfile(folder / DATABASE)]
 
 
 def _unmark(parameters: list[Any]) -> None:

@@ -12,6 +12,7 @@ from itnas.dashboard.parts import Part
 from itnas.dashboard.view import RunView
 from itnas.registry import Registry
 from itnas.store import RunError
+from itnas.store.connect import blamed
 
 Tell = Callable[[RunView, Choices], list[Part]]
 
@@ -25,7 +26,8 @@ class Block(NamedTuple):
     def told(self, view: RunView, choices: Choices) -> list[Part]:
         """A run that is damaged, or a file that is missing, leaves a sentence."""
         try:
-            return self.tell(view, choices)
+            with blamed(view.reader.path):
+                return self.tell(view, choices)
         except (RunError, OSError) as error:
             return [html.P(str(error), className="warning")]
 

@@ -24,6 +24,7 @@ from itnas.figures.kernels import change, fidelity, growth, heatmap, profile, ra
 from itnas.figures.theme import nothing
 from itnas.registry import Registry
 from itnas.store import RunError
+from itnas.store.connect import blamed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -59,7 +60,8 @@ class Panel(NamedTuple):
     def drawn(self, view: RunView, choices: Choices) -> Drawn:
         """A run that is damaged, or a file that is missing, leaves a note instead of a figure."""
         try:
-            found = self.draw(view, choices)
+            with blamed(view.reader.path):
+                found = self.draw(view, choices)
         except (RunError, OSError) as error:
             return Drawn(nothing("not to be shown"), str(error))
         # A plot of which there is nothing to show says why itself.

@@ -159,6 +159,20 @@ def check_whole(path: Path) -> None:
         raise RunError(f"{path} is damaged ({found.splitlines()[0]}): restore it from a copy")
 
 
+@contextmanager
+def blamed(*paths: Path) -> Iterator[None]:
+    """Around what reads runs. A page that has come to another's place is read without complaint, and something breaks
+    later on what it holds: then it is the run that is refused. What was broken otherwise stays as it is."""
+    try:
+        yield
+    except (RunError, OSError):
+        raise
+    except Exception:
+        for path in paths:
+            check_whole(path)
+        raise
+
+
 def check_file_system(folder: Path) -> None:
     """Refuse folders on network file systems, where a database loses data."""
     kind = file_system(folder)

@@ -7,10 +7,15 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from itnas.cli import main
+from itnas.dashboard.blocks import BLOCKS, Block
+from itnas.dashboard.choices import Choices
+from itnas.dashboard.panels import PANELS, Panel
+from itnas.dashboard.view import RunView
 from itnas.search.sweep import Means
 from itnas.store.schema import SCHEMA
 from tests.chaos.processes import Place
@@ -153,3 +158,33 @@ def test_a_damaged_page_is_an_error_in_one_sentence_or_harmless(
             assert code in (0, 1, 2), (command, page)
             if code == 2:
                 _refused(code, out, err, "")
+
+
+def test_rows_of_another_table_are_damage(
+    tmp_path: Path, ended: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite reads a page that lies in another's place as if it were its own."""
+    run = tmp_path / "run"
+    shutil.copytree(ended, run)
+    connection = sqlite3.connect(run / "run.db")
+    roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'"))
+    connection.close()
+    content = bytearray((run / "run.db").read_bytes())
+    size = int.from_bytes(content[16:18], "big")
+    place, other = ((roots[name] - 1) * size for name in ("trials", "events"))
+    content[place : place + size] = content[other : other + size]
+    (run / "run.db").write_bytes(content)
+    _refused(*_here(capsys, monkeypatch, "trials", str(run)), "damaged")
+    view, none = RunView("run", run), Choices()
+    for _, panel in PANELS.items():
+        panel.drawn(view, none)
+    assert any("damaged" in str(block.told(view, none)) for _, block in BLOCKS.items())
+    # Whatever breaks on it is told so; what breaks on a whole run is a mistake of the program.
+    assert "damaged" in Panel(_broken, ()).drawn(view, none).remark
+    assert "damaged" in str(Block(_broken, ()).told(view, none))
+    with pytest.raises(TypeError):
+        Panel(_broken, ()).drawn(RunView("run", ended), none)
+
+
+def _broken(_view: RunView, _choices: Choices) -> Any:
+    raise TypeError("None is no number")
