@@ -29,7 +29,7 @@ def summary(measured: Measured) -> list[dict[str, str]]:
             ">= 50x",
             f"{longest[True]['dense / sorted']:.0f}x / {longest[False]['dense / sorted']:.0f}x",
         ),
-        ("sorted, error of local kernels", "exact", "<= 1e-5", f"{longest[True]['error of a local kernel']:.0e}"),
+        ("sorted, error of local kernels", "exact", "<= 1e-5", f"{longest[True]['error of a local kernel']:.0e}" if longest[True]['error of a local kernel'] else "0"),
         ("sorted, growth exponent 4k to 64k", "", "<= 1.3", f"{max(grown):.2f}"),
     ]
     for row in measured["peers"]:
