@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,3 +20,11 @@ def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
 def command(out: Path, steps: int = 30, *more: str) -> list[str]:
     task = ["--task", "parity/length=16,batch_size=8", "--replicas", "2", "--steps", str(steps)]
     return ["train", "gru", *task, "--seed", "3", "--out", str(out), *more]
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

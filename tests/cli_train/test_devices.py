@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from itnas.cli import main
 from itnas.training.launch import _BY_TORCHRUN
+from tests.cli_train.running import wait_for
 from tests.training.test_workers import descendants
 
 # One thread: two busy processes on two cores would wait for each other.
@@ -48,14 +49,6 @@ def check_same(one: Path, other: Path) -> None:
     columns = ["step", "replica", "loss", "score", "alive"]
     curves = [pd.read_parquet(out / "curves.parquet")[columns] for out in (one, other)]
     pd.testing.assert_frame_equal(*curves, check_exact=True)
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def helpers(process: subprocess.Popen[str]) -> list[int]:

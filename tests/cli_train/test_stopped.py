@@ -12,15 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.cli_train.running import ALONE, START, command, run
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from tests.cli_train.running import ALONE, START, command, run, wait_for
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
