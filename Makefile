@@ -41,7 +41,7 @@ nightly: test test-slow ## All tests that need no GPU, with kills, lost nodes an
 test-slow: $(READY) ## Run the slow tests
 	$(BIN)/python -m pytest -m slow
 
-test-at-length: $(READY) ## Kill drivers, workers and Ray 240 times, then draw garbage and properties for an hour
+test-at-length: $(READY) ## Kill drivers, workers and Ray 290 times, then draw garbage and properties for an hour
 	$(BIN)/python -m pytest --draws 4 -m 'slow or not slow' tests/chaos
 	$(BIN)/python -m pytest --draws 25 -m 'slow or not slow' --ignore tests/chaos
 
