@@ -2,6 +2,7 @@
 
 import os
 import pkgutil
+import sys
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import is_hypothesis_test, settings
 from jaxtyping import install_import_hook
 
 import itnas
+from tests.started import Inside
 
 # Compiled by numba or Triton from their source: nothing may wrap them.
 COMPILED = ("_numba", "_triton", "_triton_kernels")
@@ -71,3 +73,17 @@ def _parameters(item: pytest.Function) -> dict[str, object]:
 def draw() -> int:
     """The seed of what a test draws at random: 0, but with --draws."""
     return 0
+
+
+@pytest.fixture
+def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Inside:
+    """The command line in this process: exit code, stdout and stderr."""
+    from itnas.cli import main  # not before its functions can be wrapped
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["itnas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (ended.value.code or 0, *capsys.readouterr())
+
+    return call

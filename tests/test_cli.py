@@ -1,22 +1,16 @@
 """The command line: help everywhere, one sentence for bad input, and exit codes that scripts can use."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import click
 import pytest
 import typer
 
-import itnas
+import itnas as package
 from benchmarks.sections import renewed
 from itnas.cli.app import app
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from itnas.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+from tests.started import itnas, itnas_from_nothing
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
@@ -37,23 +31,23 @@ def test_every_command_and_option_has_help(path: tuple[str, ...], command: click
 
 
 def test_version() -> None:
-    result = run("--version")
-    assert (result.returncode, result.stdout.strip()) == (0, f"itnas {itnas.__version__}")
+    result = itnas("--version")
+    assert (result.returncode, result.stdout.strip()) == (0, f"itnas {package.__version__}")
 
 
 def test_bad_input_is_one_sentence_and_exit_code_2() -> None:
-    result = run("bench", "operator", "--only", "fusd")
+    result = itnas_from_nothing("bench", "operator", "--only", "fusd")
     assert result.returncode == 2
     assert result.stderr.strip().splitlines() == [
         "itnas: unknown section 'fusd': choose from fused, memory, sorted, peers, crossover, poisson"
     ]
-    assert run("bench", "operator", "--nope").returncode == 2
-    assert run("nope").returncode == 2
+    assert itnas("bench", "operator", "--nope").returncode == 2
+    assert itnas("nope").returncode == 2
 
 
 def test_bench_prints_json(tmp_path: Path) -> None:
     out = tmp_path / "new" / "out.json"
-    result = run("bench", "operator", "--only", "crossover", "--quick", "--json", "--out", str(out))
+    result = itnas("bench", "operator", "--only", "crossover", "--quick", "--json", "--out", str(out))
     assert result.returncode == 0, result.stderr
     measured = json.loads(result.stdout)
     assert measured == json.loads(out.read_text())
@@ -68,7 +62,7 @@ def test_bench_adds_to_results_alone(tmp_path: Path, content: str) -> None:
     """Said before anything is measured."""
     out = tmp_path / "out.json"
     out.write_text(content)
-    result = run("bench", "operator", "--only", "crossover", "--out", str(out))
+    result = itnas("bench", "operator", "--only", "crossover", "--out", str(out))
     assert result.returncode == 2
     told = f"itnas: --out {out} holds no results that --only could add to: name another file\n"
     assert (result.stdout, result.stderr) == ("", told)
@@ -108,7 +102,7 @@ def test_every_section_of_every_benchmark_runs(tmp_path: Path, name: str, sectio
     """Quickly: one size each. Sections that were not asked for stay as the file has them."""
     out = tmp_path / "out.json"
     out.write_text('{"other": [1]}')
-    result = run("bench", name, "--only", section, "--quick", "--json", "--out", str(out))
+    result = itnas("bench", name, "--only", section, "--quick", "--json", "--out", str(out))
     assert result.returncode == 0, result.stderr
     measured = json.loads(result.stdout)
     assert all(column in row for row in measured[section])

@@ -1,26 +1,18 @@
 """`itnas spaces`: the list, one space in full, and what cannot be shown."""
 
-import csv
-import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from itnas.space import Space
 from tests.space.spaces import SHIPPED
+from tests.started import itnas
 
 
 def run(*arguments: str, columns: int = 80) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from itnas.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, "spaces", *arguments],
-        capture_output=True,
-        text=True,
-        env={"COLUMNS": str(columns), "PYTHONPATH": ":".join(filter(None, sys.path)), "PYTHONIOENCODING": "utf-8"},
-    )
+    return itnas("spaces", *arguments, COLUMNS=str(columns))
 
 
 def test_the_list_names_every_space_with_its_figures() -> None:
@@ -33,16 +25,13 @@ def test_the_list_names_every_space_with_its_figures() -> None:
     assert "without end: some are" in shown.stdout
 
 
-def test_the_list_as_json_and_csv() -> None:
+def test_the_list_as_json() -> None:
     rows = {row["name"]: row for row in json.loads(run("--json").stdout)}
     assert sorted(rows) == SHIPPED
     assert rows["full"]["size"] is rows["full"]["genomes"] is None
     assert rows["rank"]["constraints"] == {"parameters": 60000}
     low, number, high = (rows["kernels"][key] for key in ("genomes_low", "genomes", "genomes_high"))
     assert low <= number <= high <= rows["kernels"]["size"]
-    table = list(csv.DictReader(io.StringIO(run("--csv").stdout)))
-    assert [row["name"] for row in table] == SHIPPED
-    assert table[0].keys() == rows["full"].keys()
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -12,7 +12,7 @@ import pytest
 from itnas.cli import complete, names
 from itnas.shipped import shipped
 from itnas.space import Space
-from tests.cli_search.running import ALONE
+from tests.started import ALONE
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -6,32 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 
-from itnas.cli import main
 from itnas.cli.endings import ended, interruptible
 from itnas.files import write_atomically
-from tests.cli_search.running import ALONE, START, itnas
-
-Inside = Callable[..., tuple[int, str, str]]
+from tests.started import ALONE, START, Inside, itnas, itnas_from_nothing
 
 
-@pytest.fixture
-def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Inside:
-    """The command line in this process and an empty folder: exit code, stdout and stderr."""
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["itnas", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        return (stopped.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -144,7 +131,7 @@ def test_a_run_may_be_called_anything(swept: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(swept, tmp_path / "ein Löwe 🦁 [red]{0}")
     for command in ("status", "trials", "findings"):
         assert itnas(command, folder).returncode == 0
-    plain = itnas("runs", tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    plain = itnas_from_nothing("runs", tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert plain.returncode == 0, plain.stderr
     assert r"L\xf6we" in plain.stdout
 

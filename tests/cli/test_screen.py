@@ -11,7 +11,7 @@ import pytest
 from itnas.cli.screen import console
 from itnas.shown import moment, size
 from tests.cli.surface import COMMANDS
-from tests.cli_search.running import ALONE, START
+from tests.started import ALONE, START
 
 ROOT = Path(__file__).parent.parent.parent
 PIPED = {name: value for name, value in ALONE.items() if name != "COLUMNS"}

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from itnas.training import checkpoint
-from tests.cli_explain.running import QUICK, Inside, run
+from tests.cli_explain.small import QUICK
+from tests.started import Inside, itnas
 
 
 def best(trained: Path) -> int:
@@ -72,7 +73,7 @@ def test_replicas_that_died_are_left_out(copied: Path, inside: Inside) -> None:
 
 @pytest.mark.parametrize("columns", ["80", "160"])
 def test_people_get_sentences_and_tables(trained: Path, columns: str) -> None:
-    process = run("explain", trained, "--lengths", "8,16", "--copies", "0", COLUMNS=columns)
+    process = itnas("explain", trained, "--lengths", "8,16", "--copies", "0", COLUMNS=columns)
     assert process.returncode == 0, process.stderr
     assert process.stderr.splitlines() == [f"explaining replica {best(trained)} on local-pattern/length=16"]
     lines = process.stdout.splitlines()

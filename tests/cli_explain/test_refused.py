@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from itnas.training import checkpoint
-from tests.cli_explain.running import ALONE, QUICK, START, Inside
+from tests.cli_explain.small import QUICK
+from tests.started import ALONE, START, Inside
 
 
 @pytest.mark.parametrize(

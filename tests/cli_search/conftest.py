@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_search.running import SMALL, itnas
+from tests.cli_search.small import SMALL
+from tests.started import itnas
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,8 @@ from itnas.cli.outputs import OUTPUTS
 from itnas.cli.outputs.page import page
 from itnas.cli.screen import plain, say_json
 from tests.cli.surface import COMMANDS, options
-from tests.cli_search.running import ALONE, SMALL, START, itnas
+from tests.cli_search.small import SMALL
+from tests.started import ALONE, START, itnas
 
 ROOT = Path(__file__).parent.parent.parent
 # What each row of the page is made with; RUN is the small sweep, OUT an empty folder, MORE a copy of the sweep.

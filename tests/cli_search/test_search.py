@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import itnas as package
-from tests.cli_search.running import SMALL, itnas
+from tests.cli_search.small import SMALL
+from tests.started import itnas
 
 
 def test_a_sweep_ends_with_its_findings(swept: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from itnas.cli import main
 from itnas.training.launch import _BY_TORCHRUN
-from tests.cli_train.running import wait_for
+from tests.started import itnas, wait_for
 from tests.training.test_workers import descendants
 
 # One thread: two busy processes on two cores would wait for each other.
@@ -30,15 +30,11 @@ def command(out: Path, *more: str, steps: int = STEPS) -> list[str]:
     return ["train", "gru", *task, "--seed", "3", "--out", str(out), *more]
 
 
-def run(*arguments: str, start: list[str] = START) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*start, *arguments], capture_output=True, text=True, env=ALONE)
-
-
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process makes of batches in two parts."""
     out = tmp_path_factory.mktemp("train") / "halves"
-    process = run(*command(out, "--accumulate", "2", "--quiet"))
+    process = itnas(*command(out, "--accumulate", "2", "--quiet"))
     assert process.returncode == 0, process.stderr
     return out
 
@@ -97,7 +93,7 @@ def test_two_processes_that_end_early_go_on_exactly(tmp_path: Path, halves: Path
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert not (out / "result.json").exists()
-    again = run(*arguments, "--quiet")
+    again = itnas(*arguments, "--quiet")
     assert again.returncode == 0, again.stderr
     check_same(out, halves)
     assert json.loads((out / "result.json").read_text())["provenance"]["devices"] == 2
@@ -107,12 +103,12 @@ def test_torchrun_starts_the_same_training(tmp_path: Path, halves: Path) -> None
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d"]
     torchrun += ["--rdzv-endpoint", "127.0.0.1:0", "-m", "itnas"]
     arguments = command(tmp_path / "out", "--json")
-    process = run(*arguments, start=torchrun)
+    process = subprocess.run([*torchrun, *arguments], capture_output=True, text=True, env=ALONE)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)  # of one process alone
     assert found["provenance"]["devices"] == 2
     check_same(tmp_path / "out", halves)
-    again = run(*arguments, start=torchrun)
+    again = subprocess.run([*torchrun, *arguments], capture_output=True, text=True, env=ALONE)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout) == found
 
@@ -146,9 +142,7 @@ def test_users_tasks_and_their_data_are_the_same_in_every_process(tmp_path: Path
     for options in (["--accumulate", "2"], ["--devices", "2", "--workers", "1", *address]):
         out = tmp_path / str(len(found))
         arguments = ["train", "gru", "--task", "mine:Copy", "--steps", "5", "--replicas", "1", "--quiet", *options]
-        process = subprocess.run(
-            [*START, *arguments, "--out", str(out)], capture_output=True, text=True, env=ALONE, cwd=tmp_path
-        )
+        process = itnas(*arguments, "--out", out, cwd=tmp_path)
         assert process.returncode == 0, process.stderr
         found.append(out)
     check_same(*found)
@@ -157,7 +151,7 @@ def test_users_tasks_and_their_data_are_the_same_in_every_process(tmp_path: Path
 @pytest.mark.ray
 def test_ray_starts_the_same_training(tmp_path: Path, halves: Path) -> None:
     out = tmp_path / "out"
-    process = run(*command(out, "--devices", "2", "--address", "local", "--json"))
+    process = itnas(*command(out, "--devices", "2", "--address", "local", "--json"))
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout) == json.loads((out / "result.json").read_text())
     assert process.stderr.splitlines()[-1].startswith("gru on parity/length=16,batch_size=8: step 100 of 100")
@@ -187,9 +181,9 @@ def test_a_lost_process_of_a_cluster_ends_all_and_the_training_goes_on(tmp_path:
     assert process.returncode == 2, errors
     assert errors.splitlines()[-1].startswith("itnas: the process of device ")
     assert errors.splitlines()[-1].endswith(f" of 2 died, or its node did; the same command goes on from {out}")
-    assert run(*arguments, "--quiet").returncode == 0
+    assert itnas(*arguments, "--quiet").returncode == 0
     whole = tmp_path / "whole"
-    assert run(*command(whole, "--accumulate", "2", "--quiet", steps=1000)).returncode == 0
+    assert itnas(*command(whole, "--accumulate", "2", "--quiet", steps=1000)).returncode == 0
     check_same(out, whole)
 
 

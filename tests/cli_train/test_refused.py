@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_train.running import Inside
+from tests.started import Inside
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,27 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.cli_train.running import ALONE, START, command, run, wait_for
+from tests.cli_train.small import command
+from tests.started import ALONE, START, itnas, wait_for
+
+STEPS = 150
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that nothing happened to."""
+    out = tmp_path_factory.mktemp("train") / "whole"
+    assert itnas(*command(out, STEPS, "--quiet")).returncode == 0
+    return out
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, sent: signal.Signals) -> None:
-    steps = 150
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert run(*command(whole, steps, "--quiet")).returncode == 0
+def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
+    tmp_path: Path, whole: Path, sent: signal.Signals
+) -> None:
+    broken = tmp_path / "broken"
     code = "import itnas.training.train as t; t.CHECKPOINT_SECONDS = 0.2; from itnas.cli import main; main()"
-    arguments = command(broken, steps)
+    arguments = command(broken, STEPS)
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ALONE
     )
@@ -36,8 +47,8 @@ def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, se
     from itnas.training.checkpoint import load
 
     done = load(broken / "checkpoint.safetensors")[1]["step"]
-    assert done < steps
-    assert run(*arguments, "--quiet").returncode == 0
+    assert done < STEPS
+    assert itnas(*arguments, "--quiet").returncode == 0
     one, other = load_file(whole / "replicas.safetensors"), load_file(broken / "replicas.safetensors")
     assert all(torch.equal(one[name], other[name]) for name in one)
     columns = ["step", "replica", "loss", "score", "alive"]
@@ -52,7 +63,7 @@ def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
     process = subprocess.Popen([*START, *command(tmp_path, 100_000, "--quiet")], env=ALONE)
     try:
         wait_for(tmp_path / "checkpoint.safetensors", process)
-        second = run(*command(tmp_path, 100_000))
+        second = itnas(*command(tmp_path, 100_000))
         assert second.returncode == 2
         assert second.stderr.strip() == (
             f"itnas: {tmp_path} is in use by another training: wait for it, or name another folder"
@@ -64,7 +75,7 @@ def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0garbage!")
-    process = run(*command(tmp_path))
+    process = itnas(*command(tmp_path))
     assert process.returncode == 2
     assert process.stderr.startswith(f"itnas: {tmp_path}/checkpoint.safetensors is damaged (")
     assert process.stderr.count("\n") == 1

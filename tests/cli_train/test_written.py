@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-import itnas
-from tests.cli_train.running import Inside, command, run
+import itnas as package
+from tests.cli_train.small import command
+from tests.started import Inside, itnas
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("train") / "out"
-    return out, run(*command(out, 30, "--json", "--test"))
+    return out, itnas(*command(out, 30, "--json", "--test"))
 
 
 def test_json_says_all(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -49,7 +50,7 @@ def test_progress_is_plain_lines_in_a_pipe(finished: tuple[Path, subprocess.Comp
 def test_the_weights_are_those_of_the_best_replica(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     out, process = finished
     found = json.loads(process.stdout)
-    network = itnas.build(out / "genome.yaml", found["task"])
+    network = package.build(out / "genome.yaml", found["task"])
     network.load_state_dict(load_file(out / "weights.safetensors"))
     from itnas.tasks import find
 
@@ -76,11 +77,11 @@ def test_curves_are_a_table(finished: tuple[Path, subprocess.CompletedProcess[st
 def test_the_same_command_again_shows_the_result(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     out, process = finished
     before = (out / "weights.safetensors").stat().st_mtime_ns
-    again = run(*command(out, 30, "--json", "--quiet"))
+    again = itnas(*command(out, 30, "--json", "--quiet"))
     assert json.loads(again.stdout) == json.loads(process.stdout)
     assert (out / "weights.safetensors").stat().st_mtime_ns == before
     assert again.stderr == ""
-    shown = run(*command(out, 30))
+    shown = itnas(*command(out, 30))
     assert "holds the result already" in shown.stderr
     assert "accuracy 0." in shown.stdout
 
@@ -95,7 +96,7 @@ def test_a_test_score_that_is_not_there_is_not_passed_over(tmp_path: Path, insid
 
 def test_another_training_is_not_written_over(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     out, _ = finished
-    process = run(*command(out, 40))
+    process = itnas(*command(out, 40))
     assert process.returncode == 2
     assert process.stderr.strip() == (
         f"itnas: {out} holds the result of another training: name another folder, or delete it"
@@ -114,9 +115,9 @@ def test_scaled_up_from_a_folder_it_goes_on_where_it_was(tmp_path: Path, inside:
         "most networks want rates about 2 times lower: docs/scaling.md"
     )
     assert json.loads(shown)["task"] == "parity/length=12,batch_size=8"
-    made = itnas.Genome.load(large / "genome.yaml")
+    made = package.Genome.load(large / "genome.yaml")
     assert (made.width, made.depth) == (64, 3)
-    assert made.training == itnas.Genome.load(first / "genome.yaml").training
+    assert made.training == package.Genome.load(first / "genome.yaml").training
     again = inside(*arguments)
     assert (again[0], again[1]) == (0, shown)
     assert again[2] == f"itnas: {large} holds the result already; delete it to train again\n"
@@ -134,7 +135,7 @@ def test_advice_is_given_where_it_is_needed(tmp_path: Path, inside: Inside, opti
 
 def test_without_out_the_same_command_finds_its_folder(tmp_path: Path) -> None:
     arguments = ["train", "gru", "--task", "parity/length=8", "--steps", "4", "--replicas", "1", "--quiet", "--json"]
-    first, second = run(*arguments, cwd=tmp_path), run(*arguments, cwd=tmp_path)
+    first, second = itnas(*arguments, cwd=tmp_path), itnas(*arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert first.stdout == second.stdout
     folders = list((tmp_path / "runs" / "train").iterdir())
@@ -146,7 +147,7 @@ def test_without_out_the_same_command_finds_its_folder(tmp_path: Path) -> None:
 def test_a_page_is_drawn_that_needs_no_network(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     out, _ = finished
     page = out.parent / "curves.html"
-    assert run(*command(out, 30, "--quiet", "--plot", str(page))).returncode == 0
+    assert itnas(*command(out, 30, "--quiet", "--plot", str(page))).returncode == 0
     text = page.read_text()
     assert "rate 0.003, seed 3000" in text
     assert "<script src=" not in text
@@ -184,7 +185,7 @@ def test_users_tasks_train(tmp_path: Path) -> None:
         "        return Batch(tokens, tokens)\n"
     )
     arguments = ["train", "transformer", "--task", "mine:Copy", "--steps", "60", "--replicas", "1", "--json", "--quiet"]
-    process = run(*arguments, cwd=tmp_path)
+    process = itnas(*arguments, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     assert found["task"] == "mine:Copy"

@@ -9,8 +9,8 @@ from plotly.offline import get_plotlyjs
 from itnas.dashboard.markup import elements
 from itnas.dashboard.report import MOST_BYTES, report
 from itnas.dashboard.view import RunView
-from tests.cli_search.running import itnas
 from tests.dashboard.runs import ODD, SCRIPT
+from tests.started import itnas
 
 
 @pytest.fixture(scope="module")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from itnas.cli.names import FORMATS as TOLD
 from itnas.export.formats import FORMATS
-
-ITNAS = str(Path(sys.executable).with_name("itnas"))
+from tests.started import itnas
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([ITNAS, "export", *map(str, words)], capture_output=True, text=True, timeout=120)
+    return itnas("export", *words)
 
 
 def test_the_help_names_every_format() -> None:
@@ -27,9 +25,9 @@ def test_a_winner_goes_home_and_is_trained_there(swept: Path, tmp_path: Path) ->
     done = run(swept, "--task", "flip-flop", "--out", tmp_path / "best.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"wrote {tmp_path}/best.yaml (genome), loaded back:")
-    words = [ITNAS, "train", str(tmp_path / "best.yaml"), "--task", "flip-flop/length=16", "--replicas", "1", "--json"]
+    words = ["train", str(tmp_path / "best.yaml"), "--task", "flip-flop/length=16", "--replicas", "1", "--json"]
     words += ["--steps", "3", "--width", "2x", "--quiet", "--out", str(tmp_path / "trained")]
-    trained = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    trained = itnas(*words)
     assert trained.returncode == 0, trained.stderr
     again = run(tmp_path / "trained", "--format", "weights", "--out", tmp_path / "weights", "--json")
     assert json.loads(again.stdout)["compared"]["largest_difference"] == 0.0
@@ -59,7 +57,7 @@ def test_a_crystallised_network_is_told_of(swept: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_sentence(swept: Path, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    done = subprocess.run([ITNAS, "export", str(swept), *words], capture_output=True, text=True, cwd=tmp_path)
+    done = itnas("export", swept, *words, cwd=tmp_path)
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

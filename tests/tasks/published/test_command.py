@@ -3,20 +3,17 @@
 import csv
 import io
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import itnas
-from itnas.cli import main
 from itnas.entry import genome_of
 from itnas.models import specialist
 from itnas.tasks import TASKS, find
+from tests.started import Inside
 from tests.tasks.published.miniatures import SMALL
 
-Inside = Callable[..., tuple[int, str, str]]
 PUBLISHED = [name for kind in TASKS if TASKS[kind].published for name in TASKS[kind].listed()]
 TRAINED = [SMALL[name] for name in ("imagenet-1k", "glue/cola", "glue/rte", "glue/sts-b", "glue/mnli", "modelnet40")]
 TRAINED += [SMALL["vqa-v2"], SMALL["nlvr2"]]
@@ -28,19 +25,6 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ITNAS_DATA")
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Inside:
-    """The command line in this process: exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["itnas", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return (ended.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.mark.parametrize("name", TRAINED)
