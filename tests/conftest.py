@@ -1,28 +1,16 @@
-"""Shape annotations are checked while the tests run: jaxtyping and beartype wrap every function as it is imported."""
+"""What all tests share: shape annotations are checked, one thread, seeds, `--draws`, the command line."""
 
 import os
-import pkgutil
 import sys
 
 import pytest
 import torch
 from hypothesis import is_hypothesis_test, settings
-from jaxtyping import install_import_hook
 
-import itnas
+from tests.shapes import check_shapes
 from tests.started import Inside
 
-# Compiled by numba or Triton from their source: nothing may wrap them.
-COMPILED = ("_numba", "_triton", "_triton_kernels")
-
-
-def _checked_modules() -> list[str]:
-    found = [module.name for module in pkgutil.walk_packages(itnas.__path__, "itnas.", onerror=lambda _: None)]
-    leaves = [name for name in found if not any(other.startswith(name + ".") for other in found)]
-    return [name for name in leaves if not name.endswith(COMPILED) and not name.endswith("__main__")]
-
-
-install_import_hook(_checked_modules(), "beartype.beartype")
+check_shapes()  # before anything of itnas is imported
 
 settings.register_profile("itnas", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile("at length", deadline=None, derandomize=False, max_examples=25)

@@ -86,7 +86,7 @@ class Judge(abc.ABC):
         """The share of the output's variance that depends on other points."""
         return context_share(self.scene) if self._rho is None else self._rho
 
-    def worth(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, " groups"]:
+    def worth(self, kernel: Float[Tensor, "batch heads rows columns"]) -> Float[Tensor, " groups"]:
         """How well each group of samples fares with a kernel in place of the layer's own."""
         return self.worth_of(self.scene.view.output(kernel))
 

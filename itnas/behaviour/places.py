@@ -21,14 +21,14 @@ class Places:
     Only translations leave a cloud's offset vectors alone; no two pairs share one, so they make no classes.
     """
 
-    classes: Int[Tensor, "samples points points"]
+    classes: Int[Tensor, "#samples rows columns"]
     count: int  # number of classes
-    reach: Float[Tensor, "samples points points"] | None  # how far j is from i; None: nothing is near or far
+    reach: Float[Tensor, "#samples rows columns"] | None  # how far j is from i; None: nothing is near or far
     ordered: bool  # whether the points stand in line
-    edges: Float[Tensor, "samples points points"] | None = None  # weights of a graph's edges
+    edges: Float[Tensor, "#samples rows columns"] | None = None  # weights of a graph's edges
     offsets: Int[Tensor, " classes"] | None = None  # i - j of each class, where points stand in a regular line
     centre: int = 0  # the class of a point with itself
-    valid: Bool[Tensor, "samples points"] | None = None  # False at padding
+    valid: Bool[Tensor, "#samples points"] | None = None  # False at padding
     positions: Float[Tensor, "samples points axes"] | None = None  # in a cloud, where classes say nothing of directions
     # In a union, where each part's points stand, and what there is to say of each; points change places in their part.
     parts: tuple[slice, ...] = ()

@@ -47,7 +47,7 @@ class Scene:
         return self.subject.view(self.inputs.u, self.inputs.domain)
 
     @property
-    def kernel(self) -> Float[Tensor, "batch heads points points"]:
+    def kernel(self) -> Float[Tensor, "batch heads rows columns"]:
         return self.view.kernel
 
     @property
@@ -57,7 +57,7 @@ class Scene:
         return self.view.content_basis
 
     @cached_property
-    def cumulated(self) -> Float[Tensor, "batch heads points points"]:
+    def cumulated(self) -> Float[Tensor, "batch heads rows columns"]:
         """The kernel added up along its rows."""
         return self.kernel.cumsum(-1)
 
@@ -138,7 +138,7 @@ class Scene:
         return self.kernels.normalised(raw, self.inputs.u, self.inputs.domain)
 
     @cached_property
-    def blind(self) -> Float[Tensor, "batch heads points points"]:
+    def blind(self) -> Float[Tensor, "batch heads rows columns"]:
         """The kernel averaged over places: what is left of it when only contents count."""
         return self.normalised(mean_of_known([raw for raw, _ in self.moved]))
 

@@ -49,7 +49,7 @@ def cuts_of(length: int, number: int = 16) -> tuple[int, ...]:
 
 
 def directions(
-    kernel: Float[Tensor, "batch heads points points"],
+    kernel: Float[Tensor, "batch heads rows columns"],
     scale: Float[Tensor, "batch heads points"],
     futures: Futures | None,
     cuts: tuple[int, ...],
@@ -112,8 +112,8 @@ def _rotation(image: Tensor) -> Tensor:
 
 
 def truncated(
-    kernel: Float[Tensor, "batch heads points points"], state: Directions, size: int
-) -> Float[Tensor, "batch heads points points"]:
+    kernel: Float[Tensor, "batch heads rows columns"], state: Directions, size: int
+) -> Float[Tensor, "batch heads rows columns"]:
     """The kernel with `size` directions of what crosses each cut, and exact between cuts."""
     found = kernel.clone()
     for number, cut, end in state.reach(kernel.shape[-1]):

@@ -26,11 +26,11 @@ def deep_sets(phi_weight: Float[Tensor, "out dim"], phi_bias: Float[Tensor, " ou
 
 
 def graph_attention(
-    W: Float[Tensor, "heads*width dim"],
+    W: Float[Tensor, "mixed dim"],
     a_src: Float[Tensor, "heads width"] | Float[Tensor, " width"],
     a_dst: Float[Tensor, "heads width"] | Float[Tensor, " width"],
     negative_slope: float = 0.2,
-    b: Float[Tensor, " heads*width"] | None = None,
+    b: Float[Tensor, " mixed"] | None = None,
 ) -> IntegralTransform:
     """y_i = sum_j softmax_j(e_ij) W u_j over the edges into i, e_ij = leaky_relu(a_dst . W u_i + a_src . W u_j).
 

@@ -63,7 +63,7 @@ def alive(process: int) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.parametrize(
     "end",
-    ["helper killed", "interrupted", pytest.param("leader killed", marks=pytest.mark.slow)],
+    ["helper killed", *(pytest.param(each, marks=pytest.mark.slow) for each in ("interrupted", "leader killed"))],
 )
 def test_two_processes_that_end_early_go_on_exactly(tmp_path: Path, halves: Path, end: str) -> None:
     out = tmp_path / "out"

@@ -30,7 +30,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield found
 
 
-@pytest.mark.parametrize("run", sorted(ODD))
+SLOW = {"hundred_tasks"}
+
+
+@pytest.mark.parametrize(
+    "run", [pytest.param(each, marks=pytest.mark.slow) if each in SLOW else each for each in sorted(ODD)]
+)
 def test_every_page_says_something_and_runs_nothing(context: BrowserContext, site: Site, run: str) -> None:
     """One page is loaded, the others are gone to by the menu."""
     names = list(PAGES)

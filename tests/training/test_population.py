@@ -29,7 +29,10 @@ def test_a_replica_in_a_stack_equals_the_one_alone_bit_for_bit(case: str) -> Non
             assert scores[place] == alone.scores(samples=8)[0]
 
 
-@pytest.mark.parametrize("case", ["integral", "attention", "convolution", "gru", "selective-ssm", "gated-convolution"])
+OTHERS = ("attention", "convolution", "selective-ssm", "gated-convolution")
+
+
+@pytest.mark.parametrize("case", ["integral", "gru", *(pytest.param(each, marks=pytest.mark.slow) for each in OTHERS)])
 def test_bits_do_not_depend_on_company_with_two_threads_either(case: str) -> None:
     """torch splits up a batch of one among threads in another way than a batch of many."""
     name, layer = CASES[case]

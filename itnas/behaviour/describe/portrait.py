@@ -29,7 +29,7 @@ class Portrait:
     """A scene's kernel, 0 where a point does not see another."""
 
     scene: Scene
-    kernel: Float[Tensor, "batch heads points points"]
+    kernel: Float[Tensor, "batch heads rows columns"]
     seen: Bool[Tensor, "samples points points"]
     weight: Float[Tensor, "heads 1 points"]  # of columns
 
@@ -55,7 +55,7 @@ class Portrait:
         return places.classes.shape[0] == 1 and (places.edges is None or places.edges.shape[0] == 1)
 
     @cached_property
-    def typical(self) -> Float[Tensor, "batch heads points points"]:
+    def typical(self) -> Float[Tensor, "batch heads rows columns"]:
         """What is averaged: the kernel; of contributions, which have mean 0 whatever the layer does, their size."""
         return self.kernel.abs() if self.channels else self.kernel
 
@@ -76,7 +76,7 @@ class Portrait:
         return energies(self.kernel, self.weight)
 
 
-def energies(kernel: Float[Tensor, "batch heads points points"], weight: Tensor) -> Float[Tensor, " heads"]:
+def energies(kernel: Float[Tensor, "batch heads rows columns"], weight: Tensor) -> Float[Tensor, " heads"]:
     """sum_bij K_bij^2 w_j, summed in float64: shares are differences of nearly equal sums."""
     return (kernel.square().sum(0, dtype=torch.float64) * weight.double()).sum((1, 2))
 
@@ -107,7 +107,7 @@ def column_weight(scene: Scene) -> Float[Tensor, "heads 1 points"]:
     return ((strength * there).sum(0) / there.sum(0).clamp_min(1)).unsqueeze(1)
 
 
-def measured(scene: Scene, inputs: Inputs) -> Float[Tensor, "batch heads points points"]:
+def measured(scene: Scene, inputs: Inputs) -> Float[Tensor, "batch heads rows columns"]:
     """The layer's kernel for these inputs; of contributions, with what points say of themselves alone."""
     view = scene.view if inputs is scene.inputs else scene.subject.view(inputs.u, inputs.domain)
     if view.content_basis is None:

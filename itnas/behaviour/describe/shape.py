@@ -12,7 +12,7 @@ RANKED = 8  # samples whose singular values are taken: the cubic part of all thi
 KEPT = 0.95  # of the energy of what crosses a cut
 
 
-def effective_rank(kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, " heads"]:
+def effective_rank(kernel: Float[Tensor, "batch heads rows columns"]) -> Float[Tensor, " heads"]:
     """exp(-sum p log p), p = s / sum s over the singular values s (Roy & Vetterli, 2007); mean over samples."""
     values = torch.linalg.svdvals(kernel[:RANKED].double())
     share = values / values.sum(-1, keepdim=True)  # NaN where the kernel is 0
@@ -21,7 +21,7 @@ def effective_rank(kernel: Float[Tensor, "batch heads points points"]) -> Float[
 
 
 def rank_profile(
-    kernel: Float[Tensor, "batch heads points points"],
+    kernel: Float[Tensor, "batch heads rows columns"],
     strength: Float[Tensor, "batch heads points"],
     seen: Bool[Tensor, "samples points points"],
 ) -> tuple[tuple[int, ...], Float[Tensor, "heads cuts"]]:
@@ -52,7 +52,7 @@ def _needed(block: Tensor) -> Tensor:
 
 
 def locality(
-    kernel: Float[Tensor, "batch heads points points"], reach: Float[Tensor, "samples points points"]
+    kernel: Float[Tensor, "batch heads rows columns"], reach: Float[Tensor, "samples rows columns"]
 ) -> Float[Tensor, " heads"]:
     """sum |K_ij| reach_ij / sum |K_ij| over samples and pairs."""
     size = kernel.abs().double()
@@ -60,7 +60,7 @@ def locality(
 
 
 def relative_entropy(
-    kernel: Float[Tensor, "batch heads points points"], seen: Bool[Tensor, "samples points points"]
+    kernel: Float[Tensor, "batch heads rows columns"], seen: Bool[Tensor, "samples rows columns"]
 ) -> Float[Tensor, " heads"]:
     """-sum_j p_ij log p_ij / log n_i, p_i being row i of |K| over its sum and n_i what it may see.
 

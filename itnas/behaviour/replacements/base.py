@@ -41,7 +41,7 @@ class Replacement(abc.ABC):
         return 1
 
     @abc.abstractmethod
-    def kernel(self, scene: Scene, budget: int) -> Float[Tensor, "batch heads points points"]:
+    def kernel(self, scene: Scene, budget: int) -> Float[Tensor, "batch heads rows columns"]:
         """The replacing kernel for these inputs."""
 
     def output(self, scene: Scene, budget: int) -> Float[Tensor, "batch points out"]:
@@ -54,7 +54,7 @@ class Sum(Replacement):
 
     rivals: ClassVar[tuple[str, ...]] = ()  # families whose curves show what a part is worth alone
 
-    def alone(self, scene: Scene, budget: int) -> list[Float[Tensor, "batch heads points points"]]:
+    def alone(self, scene: Scene, budget: int) -> list[Float[Tensor, "batch heads rows columns"]]:
         """The kernels of parts that only this sum can tell, without the others."""
         return []
 

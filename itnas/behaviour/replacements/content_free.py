@@ -78,7 +78,7 @@ def _grams(x: Float[Tensor, "batch points features"], offsets: Tensor) -> Float[
 
 
 def _products(
-    x: Float[Tensor, "batch points features"], kernel: Float[Tensor, "batch heads points points"], offsets: Tensor
+    x: Float[Tensor, "batch points features"], kernel: Float[Tensor, "batch heads rows columns"], offsets: Tensor
 ) -> Float[Tensor, "offsets features heads"]:
     """The sum of x_j K_ij over samples and the pairs of each offset, which lie in a row."""
     (batch, heads, length, _), first, count = kernel.shape, int(offsets[0]), len(offsets)

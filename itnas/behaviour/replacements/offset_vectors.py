@@ -21,7 +21,7 @@ PERIOD = 2.2  # of the longest wave, in units of the largest offset: offsets go 
 class OffsetVectors:
     """a + b . x + sum over k of c_k cos(k x) + s_k sin(k x), with the longest plane waves: least squares."""
 
-    def __init__(self, places: Places, entries: Float[Tensor, "batch heads points points"]) -> None:
+    def __init__(self, places: Places, entries: Float[Tensor, "batch heads rows columns"]) -> None:
         assert places.positions is not None
         sample, row, column = _pairs(places, len(entries), torch.Generator().manual_seed(0))
         own = sample if len(places.positions) > 1 else torch.zeros_like(sample)

@@ -25,7 +25,7 @@ class View:
     content-free K is linear in the input. `contrast`: the basis minus that of the points it was swapped with.
     """
 
-    find: Callable[[], Float[Tensor, "batch heads points points"]]  # K, which some never ask for
+    find: Callable[[], Float[Tensor, "batch heads rows columns"]]  # K, which some never ask for
     values: Float[Tensor, "batch heads points width"]
     strength: Float[Tensor, "batch heads points"]  # how large in the output is what K = 1 carries from point j
     finish: Callable[[Tensor], Tensor]  # [B, H, N, D] -> [B, N, C]
@@ -35,7 +35,7 @@ class View:
     rows: int | None = None  # how many points look, where they are others than those that are looked at
 
     @cached_property
-    def kernel(self) -> Float[Tensor, "batch heads points points"]:
+    def kernel(self) -> Float[Tensor, "batch heads rows columns"]:
         return self.find()
 
     @cached_property
@@ -44,7 +44,7 @@ class View:
         batch, heads, points, width = self.values.shape
         return self.finish(self.values.new_zeros(batch, heads, self.rows or points, width))
 
-    def output(self, kernel: Float[Tensor, "batch heads points points"]) -> Float[Tensor, "batch points out"]:
+    def output(self, kernel: Float[Tensor, "batch heads rows columns"]) -> Float[Tensor, "batch points out"]:
         """What the layer would say with this kernel in place of its own."""
         mixed = kernel @ self.values if self.content_basis is None else kernel.sum(-1, keepdim=True)
         return self.finish(mixed)
@@ -66,8 +66,8 @@ class Subject(abc.ABC):
     def view(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> View:
         """Kernels and values for these inputs."""
 
-    def run(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> Float[Tensor, "batch points out"]:
-        """The layer's output."""
+    def run(self, u: Float[Tensor, "batch points dim"], domain: Domain | None) -> Float[Tensor, "batch rows out"]:
+        """The layer's output, or a block's: at its rows."""
         view = self.view(u, domain)
         return view.output(view.kernel)
 
@@ -114,7 +114,7 @@ class KernelSubject(Subject):
     @abc.abstractmethod
     def raw(
         self, u: Float[Tensor, "batch points dim"], domain: Domain | None, order: Int[Tensor, " points"]
-    ) -> Float[Tensor, "batch heads points points"]:
+    ) -> Float[Tensor, "batch heads rows columns"]:
         """The kernel before it is normalised, if point i stood at the place of point order[i].
 
         Pairs that do not see each other there are NaN: the layer never learned what to say of them.
@@ -123,14 +123,14 @@ class KernelSubject(Subject):
     @abc.abstractmethod
     def normalised(
         self,
-        raw: Float[Tensor, "batch heads points points"],
+        raw: Float[Tensor, "batch heads rows columns"],
         u: Float[Tensor, "batch points dim"],
         domain: Domain | None,
-    ) -> Float[Tensor, "batch heads points points"]:
+    ) -> Float[Tensor, "batch heads rows columns"]:
         """The effective kernel that a raw one stands for, with the input's own places deciding who sees whom."""
 
 
-def spread(out_weight: Float[Tensor, "out heads*width"], values: Float[Tensor, "batch heads points width"]) -> Tensor:
+def spread(out_weight: Float[Tensor, "out mixed"], values: Float[Tensor, "batch heads points width"]) -> Tensor:
     """Size of O_h v_j, [B, H, N]."""
     heads, width = values.shape[1], values.shape[3]
     per_head = out_weight.unflatten(1, (heads, width))  # [C, H, D]
