@@ -1,5 +1,7 @@
 """`itnas spaces`: the list, one space in full, and what cannot be shown."""
 
+import csv
+import io
 import json
 import subprocess
 from pathlib import Path
@@ -23,6 +25,11 @@ def test_the_list_names_every_space_with_its_figures() -> None:
         assert f"│ {name} " in shown.stdout
     assert "4 parameters; 72 combinations" in shown.stdout
     assert "without end: some are" in shown.stdout
+
+
+def test_rows_of_csv_are_in_the_order_asked_for() -> None:
+    names = ["specialists", "itnet-s"]
+    assert [row["name"] for row in csv.DictReader(io.StringIO(run(*names, "--csv").stdout))] == names
 
 
 def test_the_list_as_json() -> None:
