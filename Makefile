@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
 # One process for each core (a third on two cores was tried: no faster); the tests of a file share what they set up.
-BESIDE := --numprocesses auto --dist loadfile
+BESIDE := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test nightly test-slow test-at-length test-gpu check format bench clean

@@ -46,7 +46,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("draw", range(draws))
 
 
+# Files are given out in this order to processes side by side: the longest last would keep one waiting for another.
+LONGEST = "test_tutorial.py"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name != LONGEST)
     if config.getoption("draws"):
         drawn = [item for item in items if isinstance(item, pytest.Function) and "draw" in _parameters(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(drawn)])

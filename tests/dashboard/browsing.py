@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response
+from playwright.sync_api import BrowserContext, BrowserType, Locator, Page, Response
 
 from itnas.dashboard.server import access_for, listen, open_views
 from tests.dashboard.runs import ODD
@@ -38,10 +38,19 @@ PLOT = """(name) => [...document.querySelectorAll(".dash-graph")]
 class Site:
     """A dashboard of some runs that is served from a thread until it ends."""
 
+    # Ports that are taken again: a browser keeps compiled scripts by their addresses.
+    left: ClassVar[set[int]] = set()
+
     def __init__(self, folders: list[Path], port: int = 0) -> None:
         access = access_for(HOST, [])
-        self.server = listen(open_views(folders), HOST, port, access)
+        views = open_views(folders)
+        try:
+            self.server = listen(views, HOST, port or (self.left.pop() if self.left else 0), access)
+        except ValueError:  # somebody else was quicker
+            assert not port
+            self.server = listen(views, HOST, 0, access)
         self.port = self.server.server_port
+        self.left.discard(self.port)
         self.address = f"http://{HOST}:{self.port}/"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
@@ -56,6 +65,7 @@ class Site:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+        self.left.add(self.port)
 
 
 def planted(folder: Path, *names: str) -> list[Path]:
@@ -147,9 +157,13 @@ def _near(url: str) -> bool:
     return urlsplit(url).scheme in ("data", "blob", "about") or urlsplit(url).hostname == HOST
 
 
-def opened_in(browser: Browser, **how: Any) -> BrowserContext:
-    """A browser with nothing remembered, 1280 pixels wide where nothing else is said."""
-    return browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"} | how)
+def opened_in(chromium: BrowserType, program: str, folder: Path, **how: Any) -> BrowserContext:
+    """A browser with nothing remembered, 1280 pixels wide where nothing else is said.
+
+    It has a folder, as a user's has: without one it would compile all scripts again for every page.
+    """
+    usual = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"}
+    return chromium.launch_persistent_context(folder, executable_path=program, args=["--no-sandbox"], **(usual | how))
 
 
 @contextmanager

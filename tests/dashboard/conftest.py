@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, BrowserType, sync_playwright
 
 from tests.dashboard.browsing import Site, Tab, opened_in, planted, tab
 
@@ -15,20 +15,24 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # Not longer than these tests: while it runs, nothing else can run an event loop in this thread.
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+def chromium() -> Iterator[BrowserType]:
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield found
-        found.close()
+        yield playwright.chromium
 
 
 @pytest.fixture(scope="package")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One for all: it reads our scripts once."""
-    with opened_in(browser) as found:
+def browser() -> str:
+    """The program."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    return path
+
+
+@pytest.fixture(scope="package")
+def context(chromium: BrowserType, browser: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """One for all: it reads and compiles our scripts once."""
+    with opened_in(chromium, browser, tmp_path_factory.mktemp("browser")) as found:
         yield found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserType, expect
 
 from itnas.dashboard.pages import KEYS, PAGES
 from tests.dashboard.browsing import Site, Tab, opened_in, tab
@@ -69,8 +71,8 @@ def test_keys_are_told(opened: Tab) -> None:
     expect(page.locator("#keys")).to_be_visible()
 
 
-def test_light_and_dark_are_remembered(browser: Browser, site: Site) -> None:
-    with opened_in(browser, color_scheme="dark") as dark_one, tab(dark_one, site) as found:
+def test_light_and_dark_are_remembered(chromium: BrowserType, browser: str, site: Site, tmp_path: Path) -> None:
+    with opened_in(chromium, browser, tmp_path, color_scheme="dark") as dark_one, tab(dark_one, site) as found:
         page = found.open()
         ground = "getComputedStyle(document.body).backgroundColor"
         dark = page.evaluate(ground)

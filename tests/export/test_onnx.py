@@ -24,7 +24,9 @@ from tests.export.networks import LAYERS, PROGRAMS, domains, genome, placed, sam
 from tests.space.spaces import SEARCHED
 
 
-@pytest.mark.parametrize("name", list(PROGRAMS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "cells both ways" else name for name in PROGRAMS]
+)
 def test_onnxruntime_says_the_same_at_other_sizes(name: str, tmp_path: Path) -> None:
     settings, task = PROGRAMS[name]
     told = FORMATS["onnx"].write(source(settings, task), tmp_path / "network.onnx")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.operator.fused_cases import CASES, COMPILED, Case, draw
+from tests.operator.fused_cases import CASES, COMPILED, Case, covering, draw
 from tests.operator.triton_process import KERNELS
 
 # Largest error allowed, relative to the largest number of a quantity: some 100 roundings in float32 and float64, and a
@@ -29,14 +29,23 @@ ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
 
 
-def run(mode: str, cache: Path, **variables: str) -> list[Any]:
-    environment = {**os.environ, "TRITON_CACHE_DIR": str(cache), **variables}
-    command = [sys.executable, "-m", "tests.operator.triton_process", mode]
+# In the interpreter every case takes a second: of each activation with each link only one is quick, causal or not.
+COVERING = len(covering())
+SLOW = {number for number in range(COVERING) if (number // 2 + number + number // 8) % 2}
+NUMBERS = [pytest.param(number, marks=pytest.mark.slow) if number in SLOW else number for number in range(len(CASES))]
+NAMES = [case.name for case in CASES]
+
+
+def run(mode: str, test: str, factory: pytest.TempPathFactory, session: pytest.Session) -> dict[int, Any]:
+    """What became of the cases that are asked for in this session, by their numbers."""
+    items = [item for item in session.items if isinstance(item, pytest.Function) and item.originalname == test]
+    numbers = sorted({item.callspec.params["number"] for item in items})
+    interpret = "1" if mode == "cpu" else "0"
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(factory.mktemp("cache")), "TRITON_INTERPRET": interpret}
+    command = [sys.executable, "-m", "tests.operator.triton_process", mode, *map(str, numbers)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    results = json.loads(done.stdout)
-    assert isinstance(results, list)
-    return results
+    return {int(number): found for number, found in json.loads(done.stdout).items()}
 
 
 def check(case: Case, found: dict[str, float] | str) -> None:
@@ -45,35 +54,35 @@ def check(case: Case, found: dict[str, float] | str) -> None:
 
 
 @pytest.fixture(scope="module")
-def interpreted(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    return run("cpu", tmp_path_factory.mktemp("cache"), TRITON_INTERPRET="1")
+def interpreted(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[int, Any]:
+    return run("cpu", "test_interpreted_kernels_agree_with_the_reference", tmp_path_factory, request.session)
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    return run("compile", tmp_path_factory.mktemp("cache"), TRITON_INTERPRET="0")
+def compiled(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[int, Any]:
+    return run("compile", "test_kernels_compile_for_hopper_without_a_device", tmp_path_factory, request.session)
 
 
 @pytest.fixture(scope="module")
-def on_device(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+def on_device(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[int, Any]:
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    return run("cuda", tmp_path_factory.mktemp("cache"), TRITON_INTERPRET="0")
+    return run("cuda", "test_kernels_on_a_device_agree_with_the_reference", tmp_path_factory, request.session)
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
-def test_interpreted_kernels_agree_with_the_reference(number: int, interpreted: list[Any]) -> None:
+@pytest.mark.parametrize("number", NUMBERS, ids=NAMES)
+def test_interpreted_kernels_agree_with_the_reference(number: int, interpreted: dict[int, Any]) -> None:
     check(CASES[number], interpreted[number])
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
-def test_kernels_on_a_device_agree_with_the_reference(number: int, on_device: list[Any]) -> None:
+@pytest.mark.parametrize("number", range(len(CASES)), ids=NAMES)
+def test_kernels_on_a_device_agree_with_the_reference(number: int, on_device: dict[int, Any]) -> None:
     check(CASES[number], on_device[number])
 
 
 @pytest.mark.parametrize("number", range(len(COMPILED)), ids=[case.name for case in COMPILED])
-def test_kernels_compile_for_hopper_without_a_device(number: int, compiled: list[Any]) -> None:
+def test_kernels_compile_for_hopper_without_a_device(number: int, compiled: dict[int, Any]) -> None:
     stages = compiled[number]
     assert isinstance(stages, dict), stages
     expected = KERNELS if "table" in COMPILED[number].features else KERNELS[:-1]

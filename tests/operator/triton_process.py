@@ -1,6 +1,7 @@
-"""The process in which the Triton kernels of `fused` run or are compiled: python -m tests.operator.triton_process MODE.
+"""The process in which the Triton kernels of `fused` run or are compiled.
 
-Triton decides at its import whether to interpret. The modes are cpu, cuda and compile.
+python -m tests.operator.triton_process MODE NUMBER...: the modes are cpu, cuda and compile, the numbers those of cases.
+Triton decides at its import whether to interpret.
 """
 
 from __future__ import annotations
@@ -100,19 +101,20 @@ def compile_all(case: Case) -> dict[str, dict[str, int]]:
     return stages
 
 
-def main(mode: str) -> None:
+def main(mode: str, *numbers: str) -> None:
     """Print what became of each case, an error as text."""
     torch.set_num_threads(1)
     # Fills fresh memory with NaN: a number that no kernel writes shows.
     torch.use_deterministic_algorithms(True, warn_only=True)
-    results: list[Any] = []
-    for case in COMPILED if mode == "compile" else CASES:
+    results: dict[str, Any] = {}
+    for number in numbers:
+        case = (COMPILED if mode == "compile" else CASES)[int(number)]
         try:
-            results.append(compile_all(case) if mode == "compile" else errors(case, mode))
+            results[number] = compile_all(case) if mode == "compile" else errors(case, mode)
         except Exception as error:
-            results.append(f"{type(error).__name__}: {error}")
+            results[number] = f"{type(error).__name__}: {error}"
     print(json.dumps(results))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

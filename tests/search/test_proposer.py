@@ -169,7 +169,7 @@ def test_the_median_decides_who_is_stopped() -> None:
 
 def test_samplers_learn() -> None:
     """On a space where one parameter is all, every sampler but chance does better than chance."""
-    for name in SAMPLER_NAMES:
+    for name in (each for each in SAMPLER_NAMES if each != "random"):
         means = []
         for seed in range(3):
             sweep = Simulated(_proposer(tasks=["delay"], trials=80, sampler=name, pruner="none", seed=seed), seed, 1)
@@ -177,8 +177,7 @@ def test_samplers_learn() -> None:
             own = [value(each.genome) for each in sweep.proposals if each.origin == "sampler"]
             random = [value(each.genome) for each in sweep.proposals if each.origin == "random"]
             means.append(np.mean(own[-30:]) - np.mean(random))
-        if name != "random":
-            assert np.mean(means) > 0.05, name
+        assert np.mean(means) > 0.05, name
 
 
 def test_an_unknown_sampler_is_refused_with_a_hint() -> None:
