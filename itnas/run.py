@@ -134,7 +134,7 @@ class Run:
         self.reader.trial(trial)
         kept = self.kept(trial)
         if "weights" not in kept:
-            there = sorted({row["trial"] for row in self.reader.kept() if row["what"] == "weights"})
+            there = self.reader.keeping("weights")
             told = f"those of trials {', '.join(map(str, there))} were" if there else "none were"
             raise RunError(f"{self.folder}: the networks of trial {trial} were not kept; {told}")
         return placed(self.folder, kept["weights"])

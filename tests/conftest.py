@@ -1,14 +1,22 @@
-"""What all tests share: shape annotations are checked, one thread, seeds, `--draws`, the command line."""
+"""What all tests share: shape annotations are checked, one thread, seeds, `--draws`, the command line, a sweep."""
+
+from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from hypothesis import is_hypothesis_test, settings
 
+from tests.cli_search.small import SMALL
 from tests.shapes import check_shapes
-from tests.started import Inside
+from tests.started import Inside, itnas
+
+if TYPE_CHECKING:
+    from tests.sharing import BySetUp
 
 check_shapes()  # before anything of itnas is imported
 
@@ -58,6 +66,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = drawn
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BySetUp | None:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.sharing import BySetUp
+
+    return BySetUp(config, log)
+
+
 def _parameters(item: pytest.Function) -> dict[str, object]:
     return item.callspec.params if hasattr(item, "callspec") else {}
 
@@ -80,3 +97,12 @@ def inside(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
         return (ended.value.code or 0, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sweep, searched once through the command line."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    done = itnas("search", "emergence", "--run", folder, *SMALL)
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -77,11 +77,12 @@ def explain(
     chosen = None if lengths is None else _lengths(lengths)
     for name, path, endings in (("--plot", plot, ("html",)), ("--arrays", arrays, ("npz",))):
         check_target(name, path, endings)
+    trained = _trained(weights)
     from itnas.behaviour.cross_examine import checked, explain_replicas
     from itnas.behaviour.samples import Source
     from itnas.training.trained_folder import TrainedFolder
 
-    folder = TrainedFolder.open(_trained(weights), task)
+    folder = TrainedFolder.open(trained, task)
     members = folder.every() if every else [folder.best() if replica is None else folder.one(replica)]
     networks = {member.replica: member.network for member in members}
     checked(members[0].network, Source(folder.task), chosen, copies)
@@ -104,13 +105,18 @@ def explain(
 
 def _trained(weights: str) -> Path:
     """A folder of trained networks; of a trial of a sweep (`runs/first:12`) the confirmed ones, if there are any."""
+    from itnas.run import Run
+    from itnas.store.reader import is_run
+
     path = Path(weights)
     run, _, trial = weights.rpartition(":")
-    if path.exists() or not run or not trial.isdecimal():
-        return path
-    from itnas.run import Run
-
-    return Run(run).networks(int(trial))
+    if run and trial.isdecimal() and not path.exists():
+        return Run(run).networks(int(trial))
+    if is_run(path):
+        there = ", ".join(map(str, Run(path).reader.keeping("weights")))
+        told = f"name one of its trials, {path}:N, where N is {there}" if there else "it kept no networks"
+        raise ValueError(f"{path} is a sweep: {told}")
+    return path
 
 
 def _lengths(text: str) -> tuple[int, ...]:

@@ -113,6 +113,10 @@ class RunReader:
     def kept(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM kept ORDER BY trial, phase, what")
 
+    def keeping(self, what: str) -> list[int]:
+        """The trials whose "weights" or "kernels" are kept."""
+        return sorted({row["trial"] for row in self.kept() if row["what"] == what})
+
     def events(self) -> Iterator[dict[str, Any]]:
         """The log in its order."""
         for row in self.rows("SELECT * FROM events ORDER BY id"):

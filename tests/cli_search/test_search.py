@@ -12,7 +12,7 @@ import pytest
 
 import itnas as package
 from tests.cli_search.small import SMALL
-from tests.started import itnas
+from tests.started import Inside, itnas
 
 
 def test_a_sweep_ends_with_its_findings(swept: Path) -> None:
@@ -83,6 +83,13 @@ def test_a_trial_of_a_run_is_explained(swept: Path) -> None:
     missing = itnas("explain", f"{swept}:99")
     assert missing.returncode == 2
     assert "no trial 99: there are 0 to 5" in missing.stderr
+
+
+def test_which_trials_of_a_run_can_be_explained_is_said(swept: Path, inside: Inside) -> None:
+    there = ", ".join(map(str, package.Run(swept).reader.keeping("weights")))
+    said = f"itnas: {swept} is a sweep: name one of its trials, {swept}:N, where N is {there}\n"
+    assert there
+    assert inside("explain", swept) == (2, "", said)
 
 
 @pytest.mark.parametrize("ending", ["db", "log"])

@@ -46,11 +46,18 @@ def crystal(specs: list[Spec], task: str) -> Source:
     return Source(genome, itnas.task(task), {"task": task}, network)
 
 
-@pytest.mark.parametrize("name", ["weights", "module", "torch", "onnx"])
+CAUSAL_TASK, BOTH_WAYS_TASK = "recall/pairs=2,vocab=8,length=16", "local-pattern/length=16"
+
+
 @pytest.mark.parametrize(
-    ("specs", "task"),
-    [(STAND_INS, "recall/pairs=2,vocab=8,length=16"), (BOTH_WAYS, "local-pattern/length=16")],
-    ids=["causal", "both ways"],
+    ("specs", "task", "name"),
+    [
+        *(pytest.param(STAND_INS, CAUSAL_TASK, name, id=f"causal-{name}") for name in ("weights", "module", "torch")),
+        pytest.param(STAND_INS, CAUSAL_TASK, "onnx", id="causal-onnx", marks=pytest.mark.slow),
+        *(pytest.param(BOTH_WAYS, BOTH_WAYS_TASK, name, id=f"both ways-{name}") for name in ("weights", "module")),
+        pytest.param(BOTH_WAYS, BOTH_WAYS_TASK, "torch", id="both ways-torch", marks=pytest.mark.slow),
+        pytest.param(BOTH_WAYS, BOTH_WAYS_TASK, "onnx", id="both ways-onnx"),
+    ],
 )
 def test_every_stand_in_elsewhere(specs: list[Spec], task: str, name: str, tmp_path: Path) -> None:
     form = FORMATS[name]
