@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-# One process for each core (a third on two cores was tried: no faster); the tests of a file share what they set up.
+# One process for each core (a third on two cores was tried: no faster); tests/sharing.py says which tests stay together.
 BESIDE := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

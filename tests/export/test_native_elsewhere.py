@@ -31,6 +31,7 @@ BOTH_WAYS: list[Spec] = [
     {"piece": "GatedRecurrence", **COMMON, "heads": 2, "states": 1, "value_dim": 4, "both": True},
     {"piece": "ContentAttention", **COMMON, "heads": 3, "key_dim": 4, "value_dim": 4},
 ]
+CAUSAL_TASK, BOTH_WAYS_TASK = "recall/pairs=2,vocab=8,length=16", "local-pattern/length=16"
 
 
 def crystal(specs: list[Spec], task: str) -> Source:
@@ -44,9 +45,6 @@ def crystal(specs: list[Spec], task: str) -> Source:
             nn.init.normal_(part, std=0.3)
         block.mixer = Crystallised(piece, spec)
     return Source(genome, itnas.task(task), {"task": task}, network)
-
-
-CAUSAL_TASK, BOTH_WAYS_TASK = "recall/pairs=2,vocab=8,length=16", "local-pattern/length=16"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ NAMES = [case.name for case in CASES]
 
 
 def run(mode: str, test: str, factory: pytest.TempPathFactory, session: pytest.Session) -> dict[int, Any]:
-    """What became of the cases that are asked for in this session, by their numbers."""
+    """What became of the cases whose tests were chosen, by their numbers."""
     items = [item for item in session.items if isinstance(item, pytest.Function) and item.originalname == test]
     numbers = sorted({item.callspec.params["number"] for item in items})
     interpret = "1" if mode == "cpu" else "0"
