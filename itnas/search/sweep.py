@@ -152,7 +152,8 @@ class Sweep:
         started, state = time.monotonic(), "interrupted"
         try:
             driver.adopt()
-            _execute(driver, means, work)
+            if not driver.finished:
+                _execute(driver, means, work)
             looked = not driver.finished or self._examine(driver.recorder, stop)
             if driver.finished and looked:
                 state = "late" if driver.late and proposer.wanting() else "ended"

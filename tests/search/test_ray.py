@@ -26,11 +26,11 @@ def test_one_at_a_time_it_writes_what_the_inline_executor_writes(tmp_path: Path)
 @pytest.mark.ray
 def test_side_by_side_with_failures_it_can_be_replayed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with Sweep.create(folder, toy_space(), toy_settings(trials=20)) as sweep:
-        assert sweep.run(Means(engine="ray", slots=4), work=failing) == "ended"
+    with Sweep.create(folder, toy_space(), toy_settings(trials=10)) as sweep:
+        assert sweep.run(Means(engine="ray", slots=3), work=failing) == "ended"
     trials = Run(folder).trials()
-    assert len(trials) == 40
-    assert set(trials[trials["state"] == "failed"]["number"]) == {number for number in range(40) if number % 3 == 2}
+    assert len(trials) == 20
+    assert set(trials[trials["state"] == "failed"]["number"]) == {number for number in range(20) if number % 3 == 2}
     assert replay(RunReader(folder)).differing == 0
 
 

@@ -164,7 +164,8 @@ def test_chance_and_constraints_are_those_of_the_length_that_is_trained_at(tmp_p
     assert kept == {None: {8, 64}, 256: {8}}
 
 
-def test_an_ended_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("means", [INLINE, Means(engine="ray", address="127.0.0.1:1")], ids=["inline", "no such Ray"])
+def test_an_ended_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path, means: Means) -> None:
     folder = swept(tmp_path / "run", trials=3)
 
     def never(_job: Job, _stop: Callable[[], bool]) -> Generator[Message, None, None]:
@@ -172,7 +173,7 @@ def test_an_ended_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path) -> Non
         yield Started("")
 
     with Sweep.open(folder) as sweep:
-        assert sweep.run(INLINE, work=never) == "ended"
+        assert sweep.run(means, work=never) == "ended"
 
 
 def test_replay_finds_what_was_tampered_with(tmp_path: Path) -> None:
