@@ -23,16 +23,17 @@ class Settings(BaseModel):
 
     def canonical(self) -> Self:
         """The same thing written in the one standard way: what has no effect stands at its default."""
-        changes: dict[str, Any] = {}
+        dropped, changes = self.irrelevant(), dict[str, Any]()
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if name in self.irrelevant():
+            if name in dropped:
                 changes[name] = field.get_default(call_default_factory=True)
             elif isinstance(value, Settings):
                 changes[name] = value.canonical()
             elif isinstance(value, tuple) and value and isinstance(value[0], Settings):
                 changes[name] = tuple(part.canonical() for part in value)
-        return self.model_copy(update=changes)
+        changed = any(value is not getattr(self, name) for name, value in changes.items())
+        return self.model_copy(update=changes) if changed else self
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, without what has no effect and without what is not set."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from itnas.space.domains import Choice, Domain, Value
 from itnas.space.guides import First, Parameters, Recorded, draw_subset, record, size_of
-from itnas.space.tree import Alternatives, Fields, Fixed, Members, Names, Number, Part, join
+from itnas.space.tree import Alternatives, Fields, Fixed, Members, Names, Number, Part, join, places
 
 SAMPLES = 200
 MOST_TRIED = 8  # values of one domain
@@ -62,6 +62,7 @@ class Class:
     def __init__(self, root: Part, names: Names, identity: Identity, member: Parameters) -> None:
         self.root, self.names, self.identity = root, names, identity
         self.member = member
+        self.branching = {names[place.branch] for place in places(root) if _holds_others(place.part)}
         self.meaning = identity(self._met(member).document)
 
     def size(self, rng: np.random.Generator) -> float:
@@ -87,7 +88,8 @@ class Class:
 
     def _hangs_on(self, name: str, domain: Choice, met: dict[str, Domain]) -> bool:
         """Whether other parameters come or go with this one."""
-        return any(self._moved(name, label).domains.keys() != met.keys() for label in domain.labels)
+        others = domain.labels if name in self.branching else ()
+        return any(self._moved(name, label).domains.keys() != met.keys() for label in others)
 
     def _met(self, parameters: Parameters) -> Recorded:
         return record(self.root, self.names, First(parameters))
@@ -136,6 +138,10 @@ class Class:
         """Parameters that are not there in every branch."""
         elsewhere = [self._moved(name, label).domains.keys() for label in domain.labels]
         return [each for each in met if any(each not in names for names in elsewhere)]
+
+
+def _holds_others(part: Part) -> bool:
+    return isinstance(part, Alternatives) and any(any(places(option)) for option in part.options)
 
 
 def _times(size: int, share: float) -> int:

@@ -91,24 +91,24 @@ class Guide(Protocol):
     def subset(self, names: list[str], members: Members) -> list[bool]: ...
 
 
-def walk(part: Part, guide: Guide, names: Names, path: str = "", branch: str = "") -> Any:
+def walk(part: Part, guide: Guide, names: Names, branch: str = "") -> Any:
     """Plain data: every domain met on the way is decided by the guide, in document order."""
     if isinstance(part, Fixed):
         return part.value
     if isinstance(part, Fields):
-        return {key: walk(inner, guide, names, join(path, key), join(branch, key)) for key, inner in part.entries}
+        return {
+            key: inner.value if isinstance(inner, Fixed) else walk(inner, guide, names, join(branch, key))
+            for key, inner in part.entries
+        }
     if isinstance(part, Items):
-        return [
-            walk(inner, guide, names, join(path, number), join(branch, number))
-            for number, inner in enumerate(part.parts)
-        ]
+        return [walk(inner, guide, names, join(branch, number)) for number, inner in enumerate(part.parts)]
     if isinstance(part, Members):
         taken = guide.subset([names[name] for name in part.names(branch)], part)
         return [member for member, is_in in zip(part.members, part.repaired(taken), strict=True) if is_in]
     if isinstance(part, Number):
         return decided(guide, names[branch], part.domain)
     number = part.choice.number(decided(guide, names[branch], part.choice))
-    return walk(part.options[number], guide, names, *part.named(number, path, branch))
+    return walk(part.options[number], guide, names, part.named(number, branch, branch)[1])
 
 
 def decided(guide: Guide, name: str, domain: Domain) -> Value:

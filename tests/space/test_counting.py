@@ -6,7 +6,8 @@ from hypothesis import given, settings
 
 from itnas.space import Count, Space
 from itnas.space.count import figure
-from itnas.space.estimate import estimate
+from itnas.space.domains import Choice
+from itnas.space.estimate import Class, draw, estimate
 from itnas.space.space import genome_of
 from tests.space.spaces import small
 
@@ -38,6 +39,19 @@ def test_the_estimate_agrees_with_brute_force(space: Space) -> None:
     number = len(set(hashes(space)))
     # Three half-widths: with 95 % intervals one in twenty spaces would fail otherwise.
     assert abs(count.number - number) <= 1.5 * (count.high - count.low) + 1
+
+
+@given(small(400))
+@settings(max_examples=15)
+def test_what_hangs_on_a_choice_is_what_comes_and_goes_with_it(space: Space) -> None:
+    """The choices that hold others are found in the tree; the slow way moves each one and looks."""
+    member = draw(space.root, space.names, np.random.default_rng(0))
+    found = Class(space.root, space.names, str, member)
+    met = found._met(member).domains
+    for name, domain in met.items():
+        if isinstance(domain, Choice):
+            moved = [found._moved(name, label).domains.keys() for label in domain.labels]
+            assert found._hangs_on(name, domain, met) == any(keys != met.keys() for keys in moved)
 
 
 @pytest.mark.parametrize("name", ["emergence", "rank", "geometry", "specialists"])

@@ -1,5 +1,7 @@
 """The shipped spaces: every genome builds and runs, and what a task refuses is told beforehand."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -18,8 +20,13 @@ NAMES = {"emergence", "modalities", "kernels", "integration", "rank", "geometry"
 DRAWN = 40
 
 
+# Read and drawn once: every task sees the same spaces and genomes.
+loaded = cache(Space.load)
+
+
+@cache
 def drawn(name: str, count: int = DRAWN) -> list[itnas.Genome]:
-    space, rng = Space.load(name), np.random.default_rng(1)
+    space, rng = loaded(name), np.random.default_rng(1)
     return [space.genome(space.sample(rng)) for _ in range(count)]
 
 
@@ -42,7 +49,7 @@ def test_all_are_there_and_say_what_they_are() -> None:
 
 @pytest.mark.parametrize("name", SEARCHED)
 def test_what_violates_nothing_builds_and_runs(name: str) -> None:
-    space = Space.load(name)
+    space = loaded(name)
     task = "shape-questions" if name == "modalities" else "flip-flop/length=16"
     allowed = [genome for genome in drawn(name) if space.violation(genome, task) is None]
     assert len(allowed) > DRAWN / 2
@@ -53,7 +60,7 @@ def test_what_violates_nothing_builds_and_runs(name: str) -> None:
 @pytest.mark.parametrize("task", [name for name in TASKS if not TASKS[name].published])
 def test_what_a_task_refuses_is_told_beforehand_with_the_same_reason(task: str) -> None:
     for name in SEARCHED:
-        space = Space.load(name)
+        space = loaded(name)
         for genome in drawn(name, 6):
             said = space.violation(genome, task)
             if said is None:
