@@ -1,11 +1,15 @@
 """Digits: the images are scikit-learn's, the splits disjoint and stratified, epochs whole."""
 
+import importlib.util
+import sys
+
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
 from itnas.operator.domain import Grid
+from itnas.tasks import digits
 from itnas.tasks.digits import Digits, pixels, splits
 
 
@@ -23,6 +27,15 @@ def test_samples_are_scikit_learns_images_and_labels(split: str) -> None:
     assert batch.targets.tolist() == truth.target[rows].tolist()
     assert batch.inputs.shape == (50, 64, 1)
     assert 0 <= float(batch.inputs.min()) < float(batch.inputs.max()) <= 1
+
+
+def test_without_the_file_scikit_learn_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = digits._rows()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert np.array_equal(digits._rows(), rows)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ValueError, match="task digits: its images come with scikit-learn, which is missing"):
+        digits._rows()
 
 
 def test_splits_are_disjoint_cover_everything_and_keep_the_classes() -> None:
