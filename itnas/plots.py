@@ -121,9 +121,7 @@ class Plots:
         self.run.reader.trial(trial)
         kept = self.run.kept(trial)
         if "kernels" not in kept:
-            there = self.run.reader.keeping("kernels")
-            told = f"those of trials {', '.join(map(str, there))} were" if there else "none were"
-            raise RunError(f"{self.run.folder}: the kernels of trial {trial} were not kept; {told}")
+            raise self.run.reader.not_kept(trial, "kernels")
         file = KernelFile.read(placed(self.run.folder, kept["kernels"]))
         replicas = file.replicas()
         if not replicas:

@@ -134,9 +134,7 @@ class Run:
         self.reader.trial(trial)
         kept = self.kept(trial)
         if "weights" not in kept:
-            there = self.reader.keeping("weights")
-            told = f"those of trials {', '.join(map(str, there))} were" if there else "none were"
-            raise RunError(f"{self.folder}: the networks of trial {trial} were not kept; {told}")
+            raise self.reader.not_kept(trial, "weights")
         return placed(self.folder, kept["weights"])
 
     def kept(self, trial: int) -> dict[str, str]:

@@ -144,6 +144,6 @@ def _kept(run: str) -> list[int]:
     try:
         from itnas.store import RunReader
 
-        return sorted({row["trial"] for row in RunReader(run).kept() if row["what"] == "weights"})
+        return RunReader(run).keeping("weights")
     except Exception:
         return []

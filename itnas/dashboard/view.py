@@ -257,7 +257,7 @@ class RunView:
 
     def with_kernels(self, task: str) -> list[int]:
         """The trials of a task whose kernels were kept, the best first."""
-        kept = {row["trial"] for row in self.reader.kept() if row["what"] == "kernels"}
+        kept = set(self.reader.keeping("kernels"))
         own = self.trials(task)
         return [int(each) for each in own.sort_values("score", ascending=False)["number"] if each in kept]
 

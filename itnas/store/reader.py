@@ -117,6 +117,13 @@ class RunReader:
         """The trials whose "weights" or "kernels" are kept."""
         return sorted({row["trial"] for row in self.kept() if row["what"] == what})
 
+    def not_kept(self, trial: int, what: str) -> RunError:
+        """What is raised where a trial's "weights" or "kernels" are asked for and not there."""
+        called = {"weights": "networks"}.get(what, what)
+        there = ", ".join(map(str, self.keeping(what)))
+        told = f"those of trials {there} were" if there else "none were"
+        return RunError(f"{self.folder}: the {called} of trial {trial} were not kept; {told}")
+
     def events(self) -> Iterator[dict[str, Any]]:
         """The log in its order."""
         for row in self.rows("SELECT * FROM events ORDER BY id"):

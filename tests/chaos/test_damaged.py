@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import itnas.dashboard.pages  # noqa: F401  (each registers its blocks)
 from itnas.cli import main
 from itnas.dashboard.blocks import BLOCKS, Block
 from itnas.dashboard.choices import Choices

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import itnas as package
+from itnas.search.sweep import Sweep
 from tests.cli_search.small import SMALL
+from tests.search.toy import toy_settings, toy_space
 from tests.started import Inside, itnas
 
 
@@ -92,6 +94,12 @@ def test_which_trials_of_a_run_can_be_explained_is_said(swept: Path, inside: Ins
     assert inside("explain", swept) == (2, "", said)
 
 
+def test_a_run_that_kept_no_networks_says_so(tmp_path: Path, inside: Inside) -> None:
+    with Sweep.create(tmp_path / "run", toy_space(), toy_settings()):
+        pass
+    assert inside("explain", tmp_path / "run") == (2, "", f"itnas: {tmp_path}/run is a sweep: it kept no networks\n")
+
+
 @pytest.mark.parametrize("ending", ["db", "log"])
 def test_a_run_becomes_an_optuna_storage(swept: Path, tmp_path: Path, ending: str) -> None:
     target = tmp_path / f"study.{ending}"
@@ -150,9 +158,8 @@ def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
 
 def test_tensorboard_gets_every_rung(tmp_path: Path) -> None:
     board = tmp_path / "board"
-    done = itnas(
-        "search", "emergence", "--run", tmp_path / "run", *SMALL, "--confirm", "0", "--tensorboard", board, "-q"
-    )
+    few = ("--confirm", "0", "--verdicts", "none")
+    done = itnas("search", "emergence", "--run", tmp_path / "run", *SMALL, *few, "--tensorboard", board, "-q")
     assert done.returncode == 0, done.stderr
     assert len(list(board.glob("flip-flop/search-*/events*"))) >= 3
 
