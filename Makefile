@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
+# Sweeps and tests start many processes: what the first compiles the others shall read, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 # One process for each core (a third on two cores was tried: no faster); tests/sharing.py says which tests stay together.
 BESIDE := --numprocesses auto --dist loadfile --no-loadscope-reorder

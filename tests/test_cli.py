@@ -47,12 +47,19 @@ def test_bad_input_is_one_sentence_and_exit_code_2() -> None:
 
 def test_bench_prints_json(tmp_path: Path) -> None:
     out = tmp_path / "new" / "out.json"
-    result = itnas("bench", "operator", "--only", "crossover", "--quick", "--json", "--out", str(out))
+    result = itnas("bench", "operator", "--only", "memory", "--quick", "--json", "--out", str(out))
     assert result.returncode == 0, result.stderr
     measured = json.loads(result.stdout)
     assert measured == json.loads(out.read_text())
     assert measured["machine"]["cores"] >= 1
-    for row in measured["crossover"]:
+    assert all(row["eager / fused"] > 10 for row in measured["memory"])
+
+
+@pytest.mark.slow
+def test_no_plan_is_faster_than_the_fastest(tmp_path: Path) -> None:
+    result = itnas("bench", "operator", "--only", "crossover", "--quick", "--json", "--out", tmp_path / "out.json")
+    assert result.returncode == 0, result.stderr
+    for row in json.loads(result.stdout)["crossover"]:
         assert row["auto / fastest"] >= 1
         assert row[f"{row['auto']} ms"] > 0
 
@@ -85,7 +92,7 @@ def test_each_section_keeps_the_machine_that_it_was_measured_on() -> None:
     [
         ("population", "stack", "one by one / stacked"),
         ("population", "data", "draw / step"),
-        ("behaviour", "long", "named"),
+        pytest.param("behaviour", "long", "named", marks=pytest.mark.slow),
         ("behaviour", "untrained", "share"),
         ("dashboard", "polls", "ms"),
         ("dashboard", "sizes", "kB"),

@@ -30,7 +30,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield found
 
 
-SLOW = {"hundred_tasks"}
+# Many tasks; and arrays that are gone or torn, which test_view.py looks at on every page without a browser.
+SLOW = {"hundred_tasks", "torn_arrays", "without_arrays"}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,11 @@ BOTH_WAYS: list[Spec] = [
     {"piece": "GatedRecurrence", **COMMON, "heads": 2, "states": 1, "value_dim": 4, "both": True},
     {"piece": "ContentAttention", **COMMON, "heads": 3, "key_dim": 4, "value_dim": 4},
 ]
-CAUSAL_TASK, BOTH_WAYS_TASK = "recall/pairs=2,vocab=8,length=16", "local-pattern/length=16"
+WAYS = {
+    "causal": (STAND_INS, "recall/pairs=2,vocab=8,length=16"),
+    "both ways": (BOTH_WAYS, "local-pattern/length=16"),
+}
+SLOW = {("causal", "onnx"), ("both ways", "torch")}
 
 
 def crystal(specs: list[Spec], task: str) -> Source:
@@ -50,11 +54,9 @@ def crystal(specs: list[Spec], task: str) -> Source:
 @pytest.mark.parametrize(
     ("specs", "task", "name"),
     [
-        *(pytest.param(STAND_INS, CAUSAL_TASK, name, id=f"causal-{name}") for name in ("weights", "module", "torch")),
-        pytest.param(STAND_INS, CAUSAL_TASK, "onnx", id="causal-onnx", marks=pytest.mark.slow),
-        *(pytest.param(BOTH_WAYS, BOTH_WAYS_TASK, name, id=f"both ways-{name}") for name in ("weights", "module")),
-        pytest.param(BOTH_WAYS, BOTH_WAYS_TASK, "torch", id="both ways-torch", marks=pytest.mark.slow),
-        pytest.param(BOTH_WAYS, BOTH_WAYS_TASK, "onnx", id="both ways-onnx"),
+        pytest.param(*about, name, id=f"{way}-{name}", marks=[pytest.mark.slow] if (way, name) in SLOW else [])
+        for way, about in WAYS.items()
+        for name in ("weights", "module", "torch", "onnx")
     ],
 )
 def test_every_stand_in_elsewhere(specs: list[Spec], task: str, name: str, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def source(space: str, seed: int, task: str) -> Source:
 
 
 @given(st.sampled_from(SEARCHED), st.integers(0, 2**20), st.sampled_from(TASKS))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_genomes_and_networks_come_back(space: str, seed: int, task: str) -> None:
     try:
         own = source(space, seed, task)
