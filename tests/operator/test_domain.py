@@ -59,6 +59,12 @@ def test_graph_normalisation_is_kipf_and_wellings() -> None:
     assert rows.tolist() == [1, 1, 1, 1, 0]  # the last node has no edges
 
 
+def test_degrees_of_zero_divide_by_one_at_either_end() -> None:
+    """All edges run into node 0, whose degree is 4; nothing runs into the others."""
+    star = Graph(torch.tensor([[1, 2, 3, 4], [0, 0, 0, 0]]), 5, normalise="symmetric")
+    assert star.edges.weight.flatten().tolist() == [0.5] * 4
+
+
 def test_a_batch_of_graphs_is_padded() -> None:
     small, large = Graph(torch.tensor([[0], [1]]), 2), Graph(torch.tensor([[0, 1, 2], [2, 2, 1]]), 3)
     joint = Graph.batch([small, large])
@@ -106,6 +112,10 @@ def test_what_differs_from_sample_to_sample_can_be_taken_out_and_put_back() -> N
         (lambda: Graph(torch.tensor([[0], [5]]), 3), "names node 5, but nodes are 0 to"),
         (lambda: Graph(torch.tensor([[0], [1]]), 2, torch.ones(3)), r"edge_weight must be \[1\]"),
         (lambda: Graph(torch.tensor([[0], [1]]), normalise="sym"), "normalise must be"),
+        (
+            lambda: Graph(torch.tensor([[0, 1], [1, 0]]), 2, torch.tensor([-1.0, 1.0]), normalise="symmetric"),
+            "takes roots of degrees, and that of node 1 is -1",
+        ),
         (lambda: Graph.batch([]), "at least one graph"),
         (lambda: Grid((2, 2, 2, 2)), "1 to 3 axes"),
         (lambda: Grid((2, 2), (1, 1, 1)), "one per axis"),

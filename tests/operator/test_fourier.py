@@ -12,8 +12,8 @@ from itnas import Cloud, FactorisedKernel, Grid, IntegralTransform, MLPKernel, M
 from itnas.operator import Domain
 from itnas.operator.kernel import KernelSpec
 from itnas.operator.plans import PLANS
-from itnas.operator.plans.fourier import quick_length
-from tests.operator.cases import positive_sums, value_and_gradients
+from itnas.operator.plans.convolution import quick_length
+from tests.operator.cases import assert_plan_agrees, positive_sums, value_and_gradients
 from tests.operator.stacks import assert_stack_agrees
 
 DIM = 4
@@ -92,6 +92,62 @@ def test_a_ratio_of_small_sums_keeps_its_digits() -> None:
     problem = layer.float().problem(u, layer.geometry(u, Sequence(valid=valid)))
     y, first = PLANS["fourier"](problem), problem.values[:, :, :1]
     torch.testing.assert_close(y, first.expand_as(y), rtol=1e-3, atol=0)
+
+
+GROWING = [("relu", 0), ("relu", 1), ("gelu", 3), ("relu2", 1), ("relu2", 2), ("relu2", 3)]
+
+
+@pytest.mark.parametrize(("activation", "layers"), GROWING)
+@pytest.mark.parametrize("quadrature", ["full", Window(90)])
+def test_near_rows_do_not_drown_in_far_ones(activation: str, layers: int, quadrature: Any) -> None:
+    """A kernel that grows with the offset, and a norm that lifts each row to one size, however small it was."""
+    for points in (65, 300):
+        kernel = MLPKernel(hidden=4, layers=layers, activation=activation, features=("offset", "distance"))
+        layer = IntegralTransform(DIM, heads=2, kernel=kernel, causal=True, rms_norm=True, quadrature=quadrature)
+        u = torch.randn(2, points, DIM)
+        assert_plan_agrees(layer, u, None, "fourier")
+        changed = torch.cat([u[:, : points // 2], torch.randn(2, points - points // 2, DIM)], 1)
+        before, after = layer(u)[:, : points // 2], layer(changed)[:, : points // 2]
+        torch.testing.assert_close(after, before, rtol=0, atol=2e-4)
+
+
+def test_rows_that_see_nothing_stay_nothing() -> None:
+    """k(i - j) = max(i - j, 0) without causality: the first row sees zeros only, the last one hundreds."""
+    kernel = MLPKernel(hidden=1, features=("offset",))
+    layer = IntegralTransform(DIM, heads=2, kernel=kernel, rms_norm=True, pointwise=False)
+    module = layer.kernel_module
+    with torch.no_grad():
+        module.bias.zero_()
+        module.out_bias.zero_()
+        module.offset.fill_(1.0)
+        module.out.fill_(1.0)
+    assert_plan_agrees(layer, torch.randn(2, 300, DIM), None, "fourier")
+
+
+def test_what_would_drown_all_the_same_is_refused() -> None:
+    """(i - j)^4 on all sides: an FFT in float64 would leave too little of the near rows."""
+    layer = IntegralTransform(
+        DIM, kernel=MLPKernel(layers=2, activation="relu2", features=("offset",)), plan="fourier", rms_norm=True
+    )
+    assert_plan_agrees(layer, torch.randn(2, 50, DIM), None, "fourier")
+    with pytest.raises(ValueError, match="grows like the offset to the 4 drowns in an FFT's rounding"):
+        layer(torch.randn(1, 300, DIM))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+def test_what_nobody_weighs_is_nothing(causal: bool, dtype: torch.dtype) -> None:
+    """Under `sum` with k(0) = 0 the first point's Z is 0, and so is what it gets, not one rounding over another."""
+    layer = IntegralTransform(
+        DIM, heads=2, kernel=MLPKernel(hidden=3, features=("offset",)), causal=causal, normaliser="sum", pointwise=False
+    ).to(dtype)
+    module = layer.kernel_module
+    with torch.no_grad():
+        module.bias.fill_(-20.5)  # beyond the first twenty neighbours
+        module.out_bias.zero_()
+        module.offset.fill_(1.0)
+        module.out.copy_(module.out.abs() + 0.1)
+    assert_plan_agrees(layer, torch.randn(2, 300, DIM, dtype=dtype), None, "fourier")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numba import njit
 
-from itnas import Grid, IntegralTransform, MLPKernel, Sequence
+from itnas import Cloud, Grid, IntegralTransform, MLPKernel, Sequence
 from itnas.operator.plans import fused_cpu, simd_numba, team
 from itnas.operator.plans.simd_math_numba import cos, erf, exp, sin
 from itnas.operator.plans.simd_numba import fill, first_lanes, lanes_of, load, store, total
@@ -18,6 +18,25 @@ FEATURES = ("offset", "content", "product")
 def make(dtype: torch.dtype = torch.float64, **options: object) -> IntegralTransform:
     kernel = MLPKernel(**{"hidden": 5, "features": FEATURES, **options})
     return IntegralTransform(DIM, heads=2, kernel=kernel, causal=True, value_dim=3).to(dtype)
+
+
+def test_positions_that_want_a_gradient_get_it_from_another_plan() -> None:
+    """Forces and learned places: here 500 points are enough for `auto` to take this plan if positions stand still."""
+    kernel = MLPKernel(hidden=4, features=("distance", "content"))
+    layer = IntegralTransform(4, heads=2, kernel=kernel)
+    u, places = torch.randn(1, 500, 4), torch.randn(1, 500, 3)
+    assert layer.chosen_plan(u, Cloud(places)) == "fused"
+    found = []
+    for plan in ("dense", "auto"):
+        layer.plan, moved = plan, places.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(layer(u, Cloud(moved)).square().sum(), moved)
+        found.append(gradient)
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
+    layer.plan = "fused"
+    with pytest.raises(ValueError, match="it gives positions no gradient, and these ask for one"):
+        layer(u, Cloud(moved))
+    with torch.no_grad():
+        layer(u, Cloud(moved))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -23,27 +23,51 @@ def transform_flops(batch: int, sizes: tuple[int, ...]) -> float:
 
 @register("fourier")
 def fourier(scene: Scene) -> Ghost:
-    tape, problem, values = scene.tape, scene.problem, scene.values
-    reach = _fourier._reach(problem)
-    shape = _fourier._shape(problem)
-    sizes = _fourier._sizes(shape, reach)
-    item = 8 if _fourier._is_ratio(problem) else 4
+    problem, values = scene.problem, scene.values
+    item = 8 if _fourier._in_double(problem) else 4
     if problem.normaliser.denominator == "numerators":
         values = scene.with_ones(values)
     values = scene.weighted(values).to(item)
-    table = _table(scene, prod(high - low + 1 for low, high in reach)).to(item)
+    table = _table(scene, prod(high - low + 1 for low, high in _fourier._reach(problem))).to(item)
+    pieces = [_piece(scene, table, values, *rows) for rows in _fourier._pieces(problem)]
+    return _normalised(scene, cat(pieces, 2) if len(pieces) > 1 else pieces[0]).to(4)
+
+
+def _piece(scene: Scene, table: Ghost, values: Ghost, first: int, last: int) -> Ghost:
+    tape, problem = scene.tape, scene.problem
+    reach, shape = _fourier._reach(problem), _fourier._cut(_fourier._shape(problem), last)
+    if problem.causal and last < problem.length:
+        ((_, high),) = reach
+        high = min(high, last - 1)
+        reach, table, values = ((0, high),), table.narrow(2, high + 1), values.narrow(2, last)
+    if problem.causal and last <= _fourier.DIRECT and _fourier._growth(problem):
+        return tape.matrices(_toeplitz(tape, table, last), values)
+    sizes = _fourier._sizes(shape, reach)
     half = (*sizes[:-1], sizes[-1] // 2 + 1)
-    padded = table.fresh((1, scene.heads, prod(sizes)))
-    tape.keep(padded)
+    tape.keep(table.fresh((1, scene.heads, prod(sizes))))
     tape.count(transform_flops(scene.heads, sizes))
-    spectrum = table.fresh((1, scene.heads, 1, prod(half)), item=2 * item)
-    transformed = values.fresh((*values.shape[:2], values.shape[3], prod(half)), item=2 * item)
+    spectrum = table.fresh((1, scene.heads, 1, prod(half)), item=2 * table.item)
+    transformed = values.fresh((*values.shape[:2], values.shape[3], prod(half)), item=2 * table.item)
     # On a line the result is a part of what the transform returned, on a grid a copy of that part.
-    size = sizes[0] if len(sizes) == 1 else scene.length
-    y = values.fresh((*values.shape[:2], values.shape[3], size)).narrow(3, scene.length).transpose(2, 3)
+    size = sizes[0] if len(sizes) == 1 else last
+    y = values.fresh((*values.shape[:2], values.shape[3], size)).narrow(3, last).transpose(2, 3)
     tape.count(2 * transform_flops(prod(transformed.shape[:3]), sizes) + 6 * transformed.numel)
     tape.keep(values, spectrum, transformed, y)
-    return _normalised(scene, y).to(4)
+    y = y.narrow(2, last - first)
+    if problem.normaliser.denominator != "numerators":
+        return y
+    tape.count(2 * table.numel + 2 * values.numel // values.shape[3])
+    total = y.narrow(3, 1)
+    seen = tape.pointwise(total.detach(), item=1)
+    return cat([y.narrow(3, y.shape[3] - 1), tape.mul(total, seen)], 3)
+
+
+def _toeplitz(tape: Tape, table: Ghost, length: int) -> Ghost:
+    square = constant(length, length)
+    found = table.fresh((*table.shape[:2], length, length))
+    if table.grad:
+        tape.keep(square)
+    return tape.mul(found, square.fresh(item=1))
 
 
 def _table(scene: Scene, offsets: int) -> Ghost:

@@ -101,5 +101,13 @@ class Graph(Domain):
 def _degree_factor(source: Tensor, target: Tensor, weight: Tensor, num_nodes: int, normalise: str) -> Tensor:
     """What divides each edge's weight: d_target, or the root of d_target d_source. A zero degree divides by 1."""
     degree = weight.new_zeros(num_nodes).index_add(0, target, weight)
-    factor = degree[target] if normalise == "row" else (degree[target] * degree[source]).sqrt()
-    return torch.where(factor == 0, torch.ones_like(factor), factor)
+    degree = torch.where(degree == 0, torch.ones_like(degree), degree)
+    if normalise == "row":
+        return degree[target]
+    if bool((degree < 0).any()):
+        node = int(degree.argmin())
+        raise ValueError(
+            f"normalise='symmetric' takes roots of degrees, and that of node {node} is {float(degree[node]):g}: "
+            "use weights whose sums are not negative, or normalise='row'"
+        )
+    return (degree[target] * degree[source]).sqrt()

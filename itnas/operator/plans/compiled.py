@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 
@@ -31,7 +32,17 @@ class CompiledKernel(Protocol):
 
 
 def run(kernel: CompiledKernel, choices: Any, tensors: Tensors) -> Tensor:
-    """y, differentiable once."""
+    """y, differentiable once.
+
+    `torch.compile` leaves it as it is: what it traced would hold addresses of memory that is gone when the graph runs.
+    """
+    if torch.compiler.is_compiling():
+        aside: Tensor = torch.compiler.disable(_applied)(kernel, choices, tensors)
+        return aside
+    return _applied(kernel, choices, tensors)
+
+
+def _applied(kernel: CompiledKernel, choices: Any, tensors: Tensors) -> Tensor:
     y: Tensor = _Forward.apply(kernel, choices, *tensors)[0]  # type: ignore[no-untyped-call]
     return y
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,9 +12,11 @@ from torch.nn import functional as F
 from itnas.operator.kernel import MLPKernelModule, PairForm
 from itnas.operator.normaliser import reciprocal
 from itnas.operator.plans.base import Plan, Problem, register
-from itnas.operator.plans.compiled import Tensors, run
+from itnas.operator.plans.compiled import run
+from itnas.operator.plans.convolution import Convolution, Lengths, quick_length
 from itnas.operator.quadrature import Full, Window
 
+DIRECT = 64  # rows of a piece that is summed as it stands
 Reach = tuple[tuple[int, int], ...]  # per axis the smallest and the largest i - j with which i sees j
 
 
@@ -23,7 +25,8 @@ class Fourier(Plan):
     """y = irfft(rfft(k) rfft(mu v)) on zero-padded lattices, in O(B H D N log N); O(H h N) for the table of k.
 
     The table holds each offset in reach once, float64 until k is known. The rounding of an FFT is relative to the
-    largest value anywhere, and a ratio of two would blow it up where both are small: then all is float64.
+    largest value anywhere, and rows that are far smaller would drown in it. So a kernel that grows with the offset is
+    convolved piece by piece where it is causal; elsewhere, and where the result is a ratio of two, all is float64.
     """
 
     name = "fourier"
@@ -41,41 +44,114 @@ class Fourier(Plan):
             return "softmax shifts each row by its own largest logit, so that exp(k) is no convolution"
         if not isinstance(problem.quadrature, (Full, Window)):
             return f"an FFT visits every point of the lattice, and the quadrature is {problem.quadrature}"
+        if not problem.causal and _drowns(problem):
+            return f"a kernel that grows like the offset to the {_growth(problem)} drowns in an FFT's rounding this far"
         return None
 
     def cost(self, problem: Problem) -> float:
-        reach = _reach(problem)
+        reach, pieces = _reach(problem), _pieces(problem)
         offsets = math.prod(high - low + 1 for low, high in reach)
-        spectrum = math.prod(_sizes(_shape(problem), reach))
-        precision = 3.0 if _is_ratio(problem) else 1.0
+        spectrum = sum(math.prod(_sizes(_cut(_shape(problem), last), reach)) for _, last in pieces)
+        precision = 3.0 if _in_double(problem) else 1.0
         rows = problem.batch * problem.heads * problem.width
         kernel = problem.kernel
         assert isinstance(kernel, MLPKernelModule)
         channels = kernel.spec.hidden * (1 + kernel.spec.layers) + 12 * ("fourier" in kernel.features)
-        return 900 + problem.heads * offsets * channels * 0.007 + precision * rows * spectrum * 0.011
+        table = problem.heads * offsets * channels * 0.007
+        return 700 + 200 * len(pieces) + table + precision * rows * spectrum * 0.011
 
     def __call__(self, problem: Problem) -> Tensor:
-        reach, shape = _reach(problem), _shape(problem)
-        values, mu = problem.values, problem.measure
-        dtype = torch.float64 if _is_ratio(problem) else torch.promote_types(values.dtype, torch.float32)
-        if problem.normaliser.denominator == "numerators":
+        values, mu, ratio = problem.values, problem.measure, problem.normaliser.denominator == "numerators"
+        if ratio:
             values = F.pad(values, (0, 1), value=1.0)
         if mu is not None:
             values = values * mu.unsqueeze(-1)
-        sizes = _sizes(shape, reach)
-        spectrum = _spectrum(_table(problem, reach).to(dtype), reach, sizes)
-        y = run(Convolution(), Lengths(shape, sizes), (values.to(dtype), spectrum))
-        if problem.normaliser.denominator == "numerators":
-            y = y[..., :-1] * (reciprocal(y[..., -1:]) * _sees_any(problem, reach).unsqueeze(-1))
+        dtype = torch.float64 if _in_double(problem) else torch.promote_types(values.dtype, torch.float32)
+        table, values = _table(problem, _reach(problem)).to(dtype), values.to(dtype)
+        y = torch.cat([_piece(problem, table, values, first, last) for first, last in _pieces(problem)], 2)
+        if ratio:
+            y = y[..., :-1] * (reciprocal(y[..., -1:]) * _sees_any(problem, _reach(problem)).unsqueeze(-1))
         elif problem.normaliser.denominator == "weights":
-            y = y * reciprocal(_visible(problem, reach)).to(dtype).unsqueeze(-1)
+            y = y * reciprocal(_visible(problem, _reach(problem))).to(dtype).unsqueeze(-1)
         return y.to(problem.values.dtype)
 
 
-def _is_ratio(problem: Problem) -> bool:
-    """Whether the result is divided by a sum that differs much from point to point."""
+def _in_double(problem: Problem) -> bool:
+    """Whether small rows are blown up: by a sum that differs much from point to point, or by what follows the layer."""
     denominator = problem.normaliser.denominator
-    return denominator == "numerators" or (denominator == "weights" and problem.measure is not None)
+    ratio = denominator == "numerators" or (denominator == "weights" and problem.measure is not None)
+    return ratio or (not problem.causal and _growth(problem) > 0)
+
+
+def _growth(problem: Problem) -> int:
+    """k is O(offset^growth), whatever the weights."""
+    kernel = problem.kernel
+    assert isinstance(kernel, MLPKernelModule)
+    if not kernel.features & {"offset", "distance"} or (kernel.spec.layers and kernel.spec.activation == "sin"):
+        return 0
+    return 2**kernel.spec.layers if kernel.spec.activation == "relu2" else 1
+
+
+def _drowns(problem: Problem) -> bool:
+    """Whether rows that see near points only would be lost, even in float64, beside those that see the farthest."""
+    farthest = max((high for _, high in _reach(problem)), default=0)
+    return float(farthest) ** _growth(problem) * problem.length > 1e-5 / torch.finfo(torch.float64).eps
+
+
+def _pieces(problem: Problem) -> list[tuple[int, int]]:
+    """Rows, first to last, that are convolved together, each piece from the points before its end; the latest first.
+
+    Causal rows see offsets up to their own number, so that where k grows by the power g, rows from n / q to n are
+    within q^g of one size. All pieces together cost q / (q - 1) times as much as the last one alone.
+    """
+    growth, last = _growth(problem), problem.length
+    if not (problem.causal and growth):
+        return [(0, last)]
+    ((_, high),) = _reach(problem)
+    pieces = []
+    while last > DIRECT:
+        first = -(-min(last, high + 1) // max(8 // growth, 2))
+        pieces.append((first, last))
+        last = first
+    return [(0, last), *reversed(pieces)]
+
+
+def _piece(problem: Problem, table: Tensor, values: Tensor, first: int, last: int) -> Tensor:
+    """Rows `first` to `last` of sum_j k(i - j) v_j [B, H, last - first, D]."""
+    reach, shape = _reach(problem), _cut(_shape(problem), last)
+    if problem.causal and last < problem.length:
+        ((_, high),) = reach
+        high = min(high, last - 1)
+        reach, table, values = ((0, high),), table[:, :, : high + 1], values[:, :, :last]
+    if problem.causal and last <= DIRECT and _growth(problem):
+        return _toeplitz(table, last) @ values
+    sizes = _sizes(shape, reach)
+    y = run(Convolution(), Lengths(shape, sizes), (values, _spectrum(table, reach, sizes)))[:, :, first:]
+    if problem.normaliser.denominator != "numerators":
+        return y
+    # What is left of a sum that vanishes is rounding, and a ratio of roundings is anything.
+    rounding = 4 * torch.finfo(y.dtype).eps * _norm(table).unsqueeze(-1) * _norm(values[..., -1]).unsqueeze(-1)
+    return torch.cat([y[..., :-1], y[..., -1:] * (y[..., -1:].abs() > rounding)], -1)
+
+
+def _norm(part: Tensor) -> Tensor:
+    """The root of the sum of squares, [B|1, H, *S] -> [B|1, H, 1]."""
+    norm: Tensor = torch.linalg.vector_norm(part.detach().flatten(2), dim=2, keepdim=True)
+    return norm
+
+
+def _toeplitz(table: Tensor, length: int) -> Tensor:
+    """k(i - j) for j <= i in reach, else 0: [1, H, n, n]."""
+    place = torch.arange(length, device=table.device)
+    offset = place.unsqueeze(1) - place
+    seen = (offset >= 0) & (offset < table.shape[2])
+    found: Tensor = table[:, :, offset.clamp(0, table.shape[2] - 1)] * seen
+    return found
+
+
+def _cut(shape: tuple[int, ...], last: int) -> tuple[int, ...]:
+    """A lattice of the first points only: pieces are of sequences."""
+    return (last,) if len(shape) == 1 else shape
 
 
 def _shape(problem: Problem) -> tuple[int, ...]:
@@ -100,22 +176,6 @@ def _reach(problem: Problem) -> Reach:
 def _sizes(shape: tuple[int, ...], reach: Reach) -> tuple[int, ...]:
     """Transform lengths: long enough that what wraps around falls outside of the lattice, and quick to transform."""
     return tuple(quick_length(n + max(high, -low)) for n, (low, high) in zip(shape, reach, strict=True))
-
-
-def quick_length(length: int) -> int:
-    """The smallest even 2^a 3^b 5^c from `length` on."""
-    best = 2
-    while best < length:
-        best *= 2
-    five = 1
-    while five < best:
-        odd = five
-        while odd < best:
-            # The smallest power of two, at least 2, that lifts this odd number to the length.
-            best = min(best, odd * max(2, 1 << (-(-length // odd) - 1).bit_length()))
-            odd *= 3
-        five *= 5
-    return best
 
 
 def _table(problem: Problem, reach: Reach) -> Tensor:
@@ -180,60 +240,3 @@ def _box_sums(mu: Tensor, shape: tuple[int, ...], reach: Reach) -> Tensor:
         end, start = (place - low + 1).clamp_max(n), (place - high).clamp_min(0)
         mu = total.index_select(axis, end) - total.index_select(axis, start)
     return mu.flatten(2)
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Of the lattice, and of the transforms, per axis."""
-
-    lattice: tuple[int, ...]
-    transform: tuple[int, ...]
-
-    def forward(self, values: Tensor) -> Tensor:
-        """[B, H, N, D] -> [B, H, D, *F]."""
-        laid_out = torch.unflatten(values.transpose(2, 3), 3, self.lattice)
-        spectrum: Tensor = torch.fft.rfftn(laid_out, s=self.transform, dim=self._dims)
-        return spectrum
-
-    def inverse(self, spectrum: Tensor) -> Tensor:
-        """[B, H, D, *F] -> [B, H, N, D]."""
-        y: Tensor = torch.fft.irfftn(spectrum, s=self.transform, dim=self._dims)
-        for axis, n in enumerate(self.lattice, start=3):
-            y = y.narrow(axis, 0, n)
-        return y.flatten(3).transpose(2, 3)
-
-    @property
-    def _dims(self) -> tuple[int, ...]:
-        return tuple(range(-len(self.lattice), 0))
-
-
-class Convolution:
-    """irfft(spectrum rfft(v)). Its gradient takes an rfft and an irfft; torch's rfft gradient is a full complex FFT."""
-
-    name = "fourier"
-
-    def forward(self, choices: Lengths, tensors: Tensors) -> tuple[Tensor, Tensor]:
-        values, spectrum = tensors
-        assert values is not None
-        assert spectrum is not None
-        transformed = choices.forward(values)
-        return choices.inverse(transformed * spectrum), transformed
-
-    def backward(
-        self,
-        choices: Lengths,
-        tensors: Tensors,
-        y: Tensor,
-        kept: Tensor | None,
-        grad: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        spectrum = tensors[1]
-        assert spectrum is not None
-        assert kept is not None
-        turned = choices.forward(grad)
-        d_spectrum = (turned * kept.conj()).sum(0, keepdim=True).sum(2, keepdim=True)
-        # A half spectrum stands for the whole: all but the ends of the last axis count twice.
-        count = math.prod(choices.transform)
-        twice = torch.full(spectrum.shape[-1:], 2.0 / count, dtype=grad.dtype, device=grad.device)
-        twice[0] = twice[-1] = 1.0 / count
-        return choices.inverse(turned.mul_(spectrum.conj())), d_spectrum * twice

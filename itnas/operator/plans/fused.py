@@ -45,6 +45,8 @@ class Fused(Plan):
             return "it reads Fourier features from a table of offsets, which irregular points do not have"
         if geometry.modalities is not None and not tabled and kernel.features & (POSITIONAL | {"modality"}):
             return "it looks points of a union up in a table of offsets, which irregular points do not have"
+        if not tabled and kernel.features & {"offset", "distance"} and _moves(geometry.positions):
+            return "it gives positions no gradient, and these ask for one"
         if device not in ENGINES:
             return f"it has no kernel for the device {device!r}"
         if problem.values.dtype not in DTYPES[device]:
@@ -70,6 +72,10 @@ class Fused(Plan):
             return y[..., :-1] * reciprocal(y[..., -1:])
         y = evaluate(arguments)
         return y * reciprocal(visible_measure(problem)).unsqueeze(-1) if normaliser.name == "mean" else y
+
+
+def _moves(positions: Tensor | None) -> bool:
+    return positions is not None and positions.requires_grad and torch.is_grad_enabled()
 
 
 def fused_arguments(problem: Problem) -> FusedArguments:
