@@ -10,10 +10,14 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy.stats import fisher_exact
+from numpy.typing import NDArray
+from scipy.special import betaln
+from scipy.stats import hypergeom
 
+UNIT = (np.arange(50) + 0.5) / 50  # shares, and correlations within genomes: before looking, all are equally likely
 Z95 = 1.959964  # of a standard normal variable, 95 % lie within
 ANYWHERE = -1  # in place of a layer's number: some layer of the network, whichever
 
@@ -31,8 +35,8 @@ class Observed:
 @dataclass(frozen=True)
 class Agreement:
     """The family most networks show in one layer. `null`: its share among untrained copies. `p`: the chance of such a
-    share if training changed nothing (Fisher, one-sided), corrected for the families that might have been the commonest
-    (Bonferroni) and for the number of layers looked at (Holm)."""
+    share if training changed nothing (Fisher within genomes, one-sided), corrected for the families that might have
+    been the commonest (Bonferroni) and for the number of layers looked at (Holm)."""
 
     layer: int
     family: str
@@ -114,35 +118,46 @@ def _untrained(observed: Sequence[Observed]) -> list[str]:
 
 
 def _chance(observed: Sequence[Observed], family: str) -> float | None:
-    """Fisher's exact test of trained against untrained, both in effective numbers."""
-    untrained = _untrained(observed)
-    if not untrained:
+    """Fisher's exact test of trained against untrained networks, within genomes: the chance of so many trained ones if
+    those that show the family were dealt out blindly among a genome's trained and untrained networks.
+
+    Relatives do not make it too sure, as nothing is compared from genome to genome.
+    """
+    untrained = {each.genome: [family == other for other in each.untrained] for each in observed}
+    if not any(untrained.values()):
         return None
-    count = sum(each.family == family for each in observed)
-    effect = design_effect(_by_genome(observed, family))
-    trained = round(count / effect), round((len(observed) - count) / effect)
-    hits = sum(each == family for each in untrained)
-    return float(fisher_exact(np.array([trained, (hits, len(untrained) - hits)]), alternative="greater").pvalue)
+    hits, chances = 0, np.ones(1)
+    for genome, own in _by_genome(observed, family).items():
+        if untrained[genome]:
+            hits += sum(own)
+            networks, shown = len(own) + len(untrained[genome]), sum(own) + sum(untrained[genome])
+            chances = np.convolve(chances, hypergeom.pmf(np.arange(len(own) + 1), networks, shown, len(own)))
+    return min(1.0, float(chances[hits:].sum()))
 
 
 def design_effect(hits: Mapping[str, Sequence[bool]]) -> float:
-    """1 + (m - 1) rho, with the intraclass correlation rho by analysis of variance (Kish, 1965; Donner, 1986).
+    """1 + (m - 1) rho, for m networks a genome with intraclass correlation rho (Kish, 1965).
 
-    Where all networks show the same, nothing can be estimated, and replicas of a genome count once.
+    A few genomes tell little about rho, and to take relatives for strangers makes intervals too narrow: rho is the
+    80 % point of what is believed of it after looking, not its likeliest value.
     """
     sizes = [len(own) for own in hits.values()]
     total, clusters = sum(sizes), len(sizes)
-    share = sum(map(sum, hits.values())) / total
     if clusters < 2 or total == clusters:
         return 1.0
-    if share in (0.0, 1.0):
-        return total / clusters
-    between = sum(len(own) * (sum(own) / len(own) - share) ** 2 for own in hits.values()) / (clusters - 1)
-    within = sum(sum(own) * (1 - sum(own) / len(own)) for own in hits.values()) / (total - clusters)
     size = (total - sum(each**2 for each in sizes) / total) / (clusters - 1)
-    spread = between + (size - 1) * within
-    correlation = max(0.0, (between - within) / spread) if spread > 0 else 0.0
-    return 1 + (size - 1) * correlation
+    belief = sum(_likelihood(sum(own), len(own)) for own in hits.values())
+    weights = np.exp(belief - np.max(belief)).sum(1)
+    return 1 + (size - 1) * float(np.interp(0.8, np.cumsum(weights) / weights.sum(), UNIT + 0.01))
+
+
+@cache
+def _likelihood(count: int, networks: int) -> NDArray[np.float64]:
+    """log of the chance that `count` of a genome's networks show a family, for each rho and share (beta-binomial)."""
+    strength = (1 / UNIT - 1)[:, None]
+    shown, other = UNIT * strength, (1 - UNIT) * strength
+    found: NDArray[np.float64] = betaln(count + shown, networks - count + other) - betaln(shown, other)
+    return found
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:
