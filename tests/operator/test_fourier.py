@@ -164,6 +164,12 @@ def test_stacked_replicas_equal_the_loop(options: dict[str, Any], domain: Domain
     assert_stack_agrees(replicas, torch.randn(2, 20, DIM, dtype=torch.float64), domain)
 
 
+@pytest.mark.parametrize("normaliser", ["none", "sum"])
+def test_stacked_replicas_equal_the_loop_piece_by_piece(normaliser: str) -> None:
+    replicas = [make(plan="fourier", causal=True, normaliser=normaliser) for _ in range(3)]
+    assert_stack_agrees(replicas, torch.randn(2, 150, DIM, dtype=torch.float64), None)
+
+
 def test_quick_lengths_are_the_smallest() -> None:
     smooth = sorted(2**a * 3**b * 5**c for a in range(1, 12) for b in range(8) for c in range(6))
     for length in range(1, 2000):
