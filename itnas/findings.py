@@ -128,6 +128,13 @@ def _emerged(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]
     }
 
 
+def _emerged_share(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -> float | None:
+    """None where no untrained copies were looked at: then nobody knows what emerged."""
+    if found.null is None:
+        return None
+    return len(_emerged(found, networks)) / found.networks
+
+
 def _told(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -> dict[str, Any]:
     return {
         "layer": None if found.layer == ANYWHERE else found.layer,
@@ -138,7 +145,7 @@ def _told(found: Agreement, networks: Mapping[tuple[int, int], Sequence[Row]]) -
         "count": found.count,
         "networks": found.networks,
         "genomes": found.genomes,
-        "emerged": len(_emerged(found, networks)) / found.networks,
+        "emerged": _emerged_share(found, networks),
         "null": found.null,
         "p": found.p,
         "sentence": found.sentence(),

@@ -83,6 +83,17 @@ def test_before_anything_is_confirmed_the_search_has_its_say() -> None:
     assert {(row["family"], row["basis"], row["null"]) for row in rows} == {("attention", "search", None)}
 
 
+def test_what_emerged_is_unknown_where_no_untrained_copies_were_looked_at() -> None:
+    examined = _layer(0, 0, 0, "attention", phase="search", untrained=[], emerged=None)
+    rows = findings(["recall"], [_trial(0)], [], [examined], {})
+    assert [(row["layer"], row["count"], row["emerged"], row["null"]) for row in rows] == [
+        (None, 1, None, None),
+        (0, 1, None, None),
+    ]
+    looked_at = _layer(0, 0, 0, "attention", emerged=False)
+    assert [row["emerged"] for row in findings(["recall"], [_trial(0)], [], [looked_at], {})] == [0.0, 0.0]
+
+
 def test_a_task_of_which_nothing_is_known_has_a_row_all_the_same() -> None:
     (row,) = findings(["recall"], [], [], [], {})
     assert row["family"] is None

@@ -59,7 +59,7 @@ def _emerged(rows: list[dict[str, Any]], *, blocks: bool = False) -> Table:
             row["family"],
             f"{row['count']} of {row['networks']}",
             f"{row['low']:.2f}-{row['high']:.2f}",
-            f"{row['emerged']:.2f}",
+            "" if row["emerged"] is None else f"{row['emerged']:.2f}",
             "" if row["null"] is None else f"{row['null']:.2f}",
             "" if row["p"] is None else f"{row['p']:.2g}",
         ]

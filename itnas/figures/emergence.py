@@ -29,7 +29,7 @@ class Cell(NamedTuple):
     share: float
     low: float
     high: float
-    emerged: float
+    emerged: float | None  # None: no untrained copies were looked at
     null: float | None
     networks: int
     fidelity: float | None
@@ -75,7 +75,7 @@ def _cell(task: str, layer: int | None, row: Any, medians: dict[tuple[str, int |
         share=float(row["share"]),
         low=float(row["low"]),
         high=float(row["high"]),
-        emerged=float(row["emerged"]),
+        emerged=_number(row["emerged"]),
         null=_number(row["null"]),
         networks=int(row["networks"]),
         fidelity=_number(medians.get((task, layer, str(row["family"])))),
@@ -173,7 +173,7 @@ def _by_family(cells: list[Cell]) -> dict[str, list[Cell]]:
 def _trace(
     family: str, cells: list[Cell], across: dict[Cell, float], sizes: dict[Cell, float], rows: dict[str, int]
 ) -> dict[str, Any]:
-    emerged = [cell.emerged >= 0.5 * cell.share for cell in cells]
+    emerged = [cell.emerged is not None and cell.emerged >= 0.5 * cell.share for cell in cells]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -214,9 +214,15 @@ def _legend_entry(family: str) -> dict[str, Any]:
 
 def _told(cell: Cell) -> str:
     where = "some layer" if cell.layer is None else f"layer {cell.layer + 1}"
-    null = "" if cell.null is None else f"; untrained copies {cell.null:.2f}"
     kept = "" if cell.fidelity is None else f"<br>median fidelity {cell.fidelity:.2f}"
     return (
         f"{plain(cell.task)}, {where}: {plain(cell.family)}<br>in {cell.share * cell.networks:.0f} of {cell.networks} "
-        f"networks (95 %: {cell.low:.2f} to {cell.high:.2f}){kept}<br>emerged in {cell.emerged:.0%}{null}"
+        f"networks (95 %: {cell.low:.2f} to {cell.high:.2f}){kept}<br>{_beside_untrained(cell)}"
     )
+
+
+def _beside_untrained(cell: Cell) -> str:
+    if cell.emerged is None:
+        return "no untrained copies were looked at"
+    null = "" if cell.null is None else f"; untrained copies {cell.null:.2f}"
+    return f"emerged in {cell.emerged:.0%}{null}"

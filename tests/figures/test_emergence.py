@@ -57,6 +57,18 @@ def test_what_untrained_copies_show_too_is_hollow() -> None:
     assert symbols == {"attention": "square", "recurrence": "square-open"}
 
 
+def test_where_no_untrained_copies_were_looked_at_it_says_so() -> None:
+    rows = [_row("a", 0, "attention", emerged=None, null=None), _row("a", 1, "attention", emerged=0.0, null=1.0)]
+    (trace,) = [
+        each for each in emergence.draw(emergence.prepare(pd.DataFrame(rows), NOTHING)).data
+        if each.name == "attention" and each.showlegend is False
+    ]  # fmt: skip
+    unknown, known = (told for (told,) in trace.customdata)
+    assert set(trace.marker.symbol) == {"square-open"}
+    assert unknown.endswith("<br>no untrained copies were looked at")
+    assert known.endswith("<br>emerged in 0%; untrained copies 1.00")
+
+
 def test_the_legend_has_each_family_once_and_filled() -> None:
     rows = [_row("a", 0, "attention", emerged=0.0), _row("a", 1, "local", 0.1), _row("b", 1, "attention")]
     figure = emergence.draw(emergence.prepare(pd.DataFrame(rows), NOTHING))

@@ -67,8 +67,11 @@ class Finding(Shape):
     count: int = told("networks in which it did")
     networks: int = told("networks that were examined")
     genomes: int = told("genomes that they are of")
-    emerged: float | None = told("share of networks in which no untrained copy shows the family, or comes near")
-    null: float | None = told("share of untrained copies that show it")
+    emerged: float | None = told(
+        "share of networks in which it emerged: no untrained copy shows the family, or comes near; null where no "
+        "untrained copies were looked at"
+    )
+    null: float | None = told("share of untrained copies that show it; null where none were looked at")
     p: float | None = told("probability of so many networks, if training did nothing; corrected")
     sentence: str = told("all that in words")
 

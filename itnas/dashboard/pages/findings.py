@@ -36,16 +36,18 @@ def _sentences(view: RunView, _choices: Choices) -> list[Part]:
     lines: list[Part] = []
     for task in view.tasks:
         rows = [row for row in view.finding_rows() if row["task"] == task and row["family"] is not None]
-        anywhere = [row for row in rows if row["layer"] is None]
-        sentence = told(anywhere) if rows else "no network has been examined yet"
+        sentence = told(rows) if rows else "no network has been examined yet"
         lines.append(html.Li([html.Strong(task), f": {sentence}."]))
     return [html.Ul(lines)]
 
 
 def told(rows: list[dict[str, Any]]) -> str:
     """The findings of one task that hold of any layer, in a sentence."""
-    emerged = [row for row in rows if row["emerged"]]
-    shown_too = [row for row in rows if not row["emerged"] and row["share"] >= WORTH_TELLING]
+    anywhere = [row for row in rows if row["layer"] is None]
+    if all(row["emerged"] is None for row in rows):
+        return "; ".join(["no untrained copies have been looked at yet", *(f"{_shown(row)})" for row in anywhere)])
+    emerged = [row for row in anywhere if row["emerged"]]
+    shown_too = [row for row in anywhere if not row["emerged"] and row["share"] >= WORTH_TELLING]
     parts = [_all(emerged) or "nothing emerged that untrained copies do not show"]
     if shown_too:
         parts.append(f"as untrained copies do, or nearly: {_all(shown_too)}")
@@ -54,10 +56,15 @@ def told(rows: list[dict[str, Any]]) -> str:
 
 def _all(rows: list[dict[str, Any]]) -> str:
     return "; ".join(
-        f"{row['family']} in {row['count']} of {row['networks']} networks "
-        f"(95 %: {row['low']:.2f} to {row['high']:.2f}; emerged in {round(row['emerged'] * row['networks'])}; "
-        f"untrained {number(row['null'], 2) or 'unknown'})"
+        f"{_shown(row)}; emerged in {round(row['emerged'] * row['networks'])}; untrained {number(row['null'], 2)})"
         for row in rows
+    )
+
+
+def _shown(row: dict[str, Any]) -> str:
+    """How many networks show it; the bracket stays open for what is known beyond that."""
+    return (
+        f"{row['family']} in {row['count']} of {row['networks']} networks (95 %: {row['low']:.2f} to {row['high']:.2f}"
     )
 
 
@@ -90,7 +97,7 @@ def _shares(row: dict[str, Any]) -> list[Part]:
         f"{row['count']} of {row['networks']}",
         str(row["genomes"]),
         f"{row['low']:.2f}–{row['high']:.2f}",
-        f"{row['emerged']:.0%}",
+        "" if row["emerged"] is None else f"{row['emerged']:.0%}",
         "" if row["null"] is None else f"{row['null']:.2f}",
         "" if row["p"] is None else f"{row['p']:.2g}",
     ]

@@ -24,7 +24,8 @@ def overview(view: RunView, _choices: Choices) -> list[Part]:
             "What emerged",
             height=max(emergence_height(len(view.tasks)), TRIANGLE),
             note="The family that most networks' layers became; the larger the square, the more of them. Filled: "
-            "in at least half of these it emerged: no untrained copy shows it or comes near.",
+            "in at least half of these it emerged: no untrained copy shows it or comes near. Hollow also where no "
+            "untrained copies were looked at yet.",
         ),
         place(
             "triangle",
