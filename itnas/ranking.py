@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -24,13 +24,18 @@ def best_specialist(trials: Iterable[Row], confirmed: Mapping[int, float]) -> Ro
     return best_of([row for row in trials if row["origin"] == "specialist"], confirmed)
 
 
-def best_of(trials: Sequence[Row], confirmed: Mapping[int, float]) -> Row | None:
-    """Of confirmed genomes the one that did best on fresh seeds; before there are any, by the search's own score. Of
-    equals the smaller, then the earlier. No test score has a part in it."""
+def best_of(trials: Iterable[Row], confirmed: Mapping[int, float]) -> Row | None:
+    return next(iter(ranked(trials, confirmed)), None)
+
+
+def ranked(trials: Iterable[Row], confirmed: Mapping[int, float]) -> list[Row]:
+    """Those that are complete, the best first: confirmed genomes by how they did on fresh seeds, then the others by the
+    search's own score. Of equals the smaller, then the earlier. No test score has a part in it."""
+
+    def rank(row: Row) -> tuple[bool, float, float, int]:
+        fresh = confirmed.get(row["number"])
+        score = row["score"] if fresh is None else fresh
+        return fresh is not None, score, -(row["parameters"] or 0), -row["number"]
+
     complete = [row for row in trials if row["state"] == "complete" and row["score"] is not None]
-    fresh = [row for row in complete if row["number"] in confirmed]
-
-    def rank(row: Row) -> tuple[float, float, int]:
-        return confirmed.get(row["number"], row["score"]), -(row["parameters"] or 0), -row["number"]
-
-    return max(fresh or complete, key=rank, default=None)
+    return sorted(complete, key=rank, reverse=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from itnas.dashboard.view import RunView
-from itnas.ranking import best_of, best_searched, best_specialist, confirmed_scores
+from itnas.ranking import best_of, best_searched, best_specialist, confirmed_scores, ranked
 from itnas.run import Run
 from itnas.search.sweep import Means, Sweep
 from itnas.store import RunReader
@@ -40,6 +40,11 @@ def test_specialists_are_a_class_of_their_own() -> None:
     rows = [trial(0, 0.9, origin="specialist"), trial(1, 0.5, origin="random")]
     assert best_searched(rows, {}) == rows[1]
     assert best_specialist(rows, {}) == rows[0]
+
+
+def test_all_that_are_complete_in_their_order() -> None:
+    rows = [trial(0, 0.9), trial(1, 0.8), trial(2, None), trial(3, 0.95, state="pruned"), trial(4, 0.1), trial(5, 0.8)]
+    assert [row["number"] for row in ranked(rows, {1: 0.3, 4: 0.6})] == [4, 1, 0, 5]
 
 
 def test_confirmations_that_failed_say_nothing() -> None:

@@ -12,7 +12,7 @@ from itnas.dashboard.choices import Choices, handle
 from itnas.dashboard.verdicts import checked
 from itnas.findings import block_findings, findings
 from itnas.genome import Genome
-from itnas.ranking import best_of, confirmed_scores
+from itnas.ranking import best_of, confirmed_scores, ranked
 from itnas.rungs import UNSTOPPED, rung_correlations
 from itnas.store import RunError, placed
 from itnas.store.follow import Follower
@@ -120,8 +120,7 @@ class RunView:
         return self._once("finding rows", self._found)
 
     def _found(self) -> list[dict[str, Any]]:
-        reader, trials = self.reader, self.follower.trials().to_dict("records")
-        rows: list[dict[str, Any]] = [{str(name): _none(cell) for name, cell in row.items()} for row in trials]
+        reader, rows = self.reader, _rows(self.follower.trials())
         replicas, history = reader.replicas(origins=UNSTOPPED), reader.history(origins=UNSTOPPED)
         early = {task: rung_correlations(task, rows, replicas, history) for task in self.tasks}
         return findings(self.tasks, rows, self.follower.confirmations(), self.examined(), early)
@@ -174,16 +173,19 @@ class RunView:
         return self.best_trial(self.task(choices))
 
     def best_trial(self, task: str) -> int | None:
-        """Of what was searched, the confirmed before the others; where there is nothing else, a specialist."""
+        """Of what was searched; where there is nothing else, a specialist."""
         own = self.trials(task)
-        ended = own[(own["state"] == "complete") & own["score"].notna()]
-        searched = ended[ended["origin"] != "specialist"]
-        ended = searched if len(searched) else ended
+        searched = self.best_of(own[own["origin"] != "specialist"])
+        return self.best_of(own) if searched is None else searched
+
+    def best_of(self, rows: pd.DataFrame) -> int | None:
+        """By the rule of `itnas.ranking`, which is too slow for very many rows: all but the confirmed and the foremost
+        of the others are left out first."""
+        ended = rows[(rows["state"] == "complete") & rows["score"].notna()]
         confirmed = confirmed_scores(self.follower.confirmations())
         fresh = ended[ended["number"].isin(list(confirmed))]
-        ranked = ended.sort_values(["score", "parameters", "number"], ascending=[False, True, True])
-        rows: Any = (fresh if len(fresh) else ranked.head(1)).to_dict("records")
-        best = best_of(rows, confirmed)
+        foremost = ended.sort_values(["score", "parameters", "number"], ascending=[False, True, True]).head(1)
+        best = best_of(_rows(fresh if len(fresh) else foremost), confirmed)
         return None if best is None else int(best["number"])
 
     def genome(self, trial: int) -> Genome:
@@ -256,10 +258,19 @@ class RunView:
         return self.reader.rows("SELECT phase, attempt, text FROM logs WHERE trial = ? ORDER BY phase, attempt", trial)
 
     def with_kernels(self, task: str) -> list[int]:
-        """The trials of a task whose kernels were kept, the best first."""
-        kept = set(self.reader.keeping("kernels"))
+        """The trials of a task whose kernels were kept, the best first: what was searched, specialists, and what is not
+        complete."""
         own = self.trials(task)
-        return [int(each) for each in own.sort_values("score", ascending=False)["number"] if each in kept]
+        rows = _rows(own[own["number"].isin(self.reader.keeping("kernels"))])
+        confirmed = confirmed_scores(self.follower.confirmations())
+        searched = [row for row in rows if row["origin"] != "specialist"]
+        specialists = [row for row in rows if row["origin"] == "specialist"]
+        listed = [*ranked(searched, confirmed), *ranked(specialists, confirmed), *rows]
+        return list(dict.fromkeys(int(row["number"]) for row in listed))
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): _none(cell) for name, cell in row.items()} for row in frame.to_dict("records")]
 
 
 def _none(cell: Any) -> Any:

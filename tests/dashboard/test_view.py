@@ -170,7 +170,7 @@ def test_the_tables_of_an_ordinary_run(views: Views) -> None:
     assert view.task(Choices({"trial": 55, "task": "flip-flop"})) == "flip-flop"
     needs = ("task",)
     assert view.fingerprint(Choices({"trial": 55}), needs) != view.fingerprint(Choices({"trial": 3}), needs)
-    assert view.with_kernels("recall") == [55, 30, 32]
+    assert view.with_kernels("recall") == [55, 32, 30]
     assert len(view.training_rows(30)) == 16
     assert view.levels("recall") == (0.1, 1.0)
 
@@ -211,3 +211,19 @@ def test_confirmed_genomes_go_before_others(tmp_path: Path) -> None:
     best = view.best_trial("recall")
     assert best is not None
     assert view.trial(best)["score"] == math.inf
+
+
+def test_the_kernels_that_are_opened_are_those_of_the_best_trial_and_specialists_are_named(tmp_path: Path) -> None:
+    with planting(tmp_path / "run", ["recall"]) as run:
+        special = run.trial("recall", 0.99, origin="specialist", mixer="convnet")
+        lucky, best = run.trial("recall", 0.9), run.trial("recall", 0.8)
+        for number, score in ((lucky, 0.5), (best, 0.7)):
+            run.confirmed(number, "recall", score)
+        for number in (special, lucky, best, run.trial("recall", None, state="running")):
+            run.kept(number)
+    view = RunView("run", tmp_path / "run")
+    assert view.kernel_trial(Choices()) == view.best_trial("recall") == best
+    _, main = body({"run": view}, "kernels", Choices())
+    (picker,) = [part for part in main._traverse() if getattr(part, "id", None) == {"kind": "control", "name": "trial"}]
+    assert picker.value == str(best)
+    assert [each["label"] for each in picker.options] == ["trial 2", "trial 1", "trial 0, convnet", "trial 3"]

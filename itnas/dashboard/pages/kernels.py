@@ -18,6 +18,14 @@ from itnas.store import RunError
 LIMITS = {OWN: "each its own", SHARED: "the same for all"}
 
 
+def _named(view: RunView, trials: list[int]) -> list[tuple[str, str]]:
+    """As the list to choose from shows them: specialists by their names too."""
+    known = view.trials()
+    own = known[known["number"].isin(trials) & (known["origin"] == "specialist")]
+    names = dict(zip(own["number"], own["name"], strict=True))
+    return [(str(each), f"trial {each}" + (f", {names[each]}" if each in names else "")) for each in trials]
+
+
 def _open(view: RunView, choices: Choices) -> KernelChoice | None:
     """What there is to choose from; a file that cannot be read offers nothing, and the figures say why."""
     try:
@@ -37,9 +45,7 @@ def kernels(view: RunView, choices: Choices) -> list[Part]:
     families = list(found.families) if found else []
     tools = html.Div(
         [
-            control(
-                "trial", "trial", [(str(each), f"trial {each}") for each in listed], "" if trial is None else str(trial)
-            ),
+            control("trial", "trial", _named(view, listed), "" if trial is None else str(trial)),
             control(
                 "sample",
                 "example input",
