@@ -13,6 +13,7 @@ from itnas.dashboard.blocks import BLOCKS
 from itnas.dashboard.body import body
 from itnas.dashboard.choices import WORDS, Choices
 from itnas.dashboard.pages import PAGES
+from itnas.dashboard.pages.compare import compared
 from itnas.dashboard.panels import PANELS
 from itnas.dashboard.view import RunView
 from itnas.run import Run
@@ -227,3 +228,17 @@ def test_the_kernels_that_are_opened_are_those_of_the_best_trial_and_specialists
     (picker,) = [part for part in main._traverse() if getattr(part, "id", None) == {"kind": "control", "name": "trial"}]
     assert picker.value == str(best)
     assert [each["label"] for each in picker.options] == ["trial 2", "trial 1", "trial 0, convnet", "trial 3"]
+
+
+def test_the_best_of_each_origin_are_compared_fresh_seeds_first_and_the_smaller_of_equals(tmp_path: Path) -> None:
+    with planting(tmp_path / "run", ["recall"]) as run:
+        run.trial("recall", 0.7, origin="random", parameters=900)
+        smaller = run.trial("recall", 0.7, origin="random", parameters=100)
+        run.trial("recall", 0.9)  # by luck
+        best = run.trial("recall", 0.8)
+        run.confirmed(best, "recall", 0.8)
+        special = run.trial("recall", 0.6, origin="specialist", mixer="gru")
+        run.trial("recall", 0.99, state="pruned")
+    view = RunView("run", tmp_path / "run")
+    assert compared(view, Choices({"task": "recall"})) == [smaller, best, special]
+    assert best == view.best_trial("recall")

@@ -30,13 +30,13 @@ def compare(_view: RunView, _choices: Choices) -> list[Part]:
 
 
 def compared(view: RunView, choices: Choices) -> list[int]:
-    """Those that were named; else the best trials of the task, one of each origin, or of each task."""
+    """Those that were named; else the best trials of the task, one of each origin."""
     named = [number for number in choices.numbers("compare") if number in view.follower]
     if named:
         return named[:MOST]
     own = view.trials(view.task(choices))
-    ended = own[own["score"].notna()].sort_values("score", ascending=False, kind="stable")
-    return sorted(int(number) for number in ended.drop_duplicates("origin")["number"])
+    best = (view.best_of(of_origin) for _, of_origin in own.groupby("origin"))
+    return sorted(number for number in best if number is not None)
 
 
 @block("compared", "task", "compare")
