@@ -8,10 +8,11 @@ from typing import Any
 
 from itnas.export.chosen import command, of_run, of_training
 from itnas.export.documents import GENOME, about_text, as_json, fingerprints
+from itnas.export.earlier import beside
 from itnas.export.formats import FORMATS, Form, Format, RunFormat
 from itnas.export.load import is_export, source_of
 from itnas.export.source import Source
-from itnas.export.target import ABOUT, check, fresh
+from itnas.export.target import ABOUT, check, check_beside, fresh
 from itnas.files import write_atomically
 from itnas.run import Run
 from itnas.store.connect import DATABASE
@@ -46,7 +47,7 @@ def export(
         raise ValueError("export needs out: the file or folder to write")
     target = Path(out)
     _check_name(target, form)
-    check(target, folder=not form.suffixes, force=force)
+    check(target, folder=not form.suffixes, force=force, earlier=form.earlier)
     if not isinstance(form, Format):
         if task is not None or trial is not None:
             raise ValueError(f"the format {form.name} holds all tasks and trials: leave --task and --trial out")
@@ -60,7 +61,7 @@ def export(
 def _whole_run(run: Run | str | Path, form: RunFormat, out: Path, *, force: bool) -> Exported:
     """What holds all trials, of all tasks."""
     own = run if isinstance(run, Run) else Run(run)
-    with fresh(out, folder=not form.suffixes, force=force) as target:
+    with fresh(out, folder=not form.suffixes, force=force, earlier=form.earlier) as target:
         compared = form.write(own, target)
         if not form.suffixes:
             about = {"format": form.name, "run": own.folder.resolve().name, "compared": compared}
@@ -88,17 +89,18 @@ def written(source: Source, form: Format, out: Path, *, force: bool = False) -> 
     """Write, load back, compare, and only then take the name."""
     file = out.name if form.name == "genome" else GENOME
     source = replace(source, provenance={**source.provenance, "command": command(source, file)})
-    folder = not form.suffixes
-    beside = None if folder or not form.sidecar else out.with_name(f"{out.name}.json")
-    if beside is not None:
-        check(beside, folder=False, force=force)
-    with fresh(out, folder=folder, force=force) as target:
+    folder, paired = not form.suffixes, bool(form.suffixes) and form.sidecar
+    if paired:
+        check_beside(out, force=force)
+    with fresh(out, folder=folder, force=force, earlier=form.earlier) as target:
         compared = form.write(source, target)
         about = about_text(form.name, source, compared, fingerprints(target))
         if folder:
             (target / ABOUT).write_text(about, encoding="utf-8")
-    if beside is not None:
-        write_atomically(beside, about.encode())
+        if paired:
+            check_beside(out, force=force)  # minutes may have passed
+    if paired:
+        write_atomically(beside(out), about.encode())
     return Exported(out, form.name, compared)
 
 

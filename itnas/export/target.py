@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from itnas.export.documents import MEASURED
+from itnas.export.earlier import Earlier, beside, described, describes
 from itnas.files import remove, sync_folder
 from itnas.signals import alive
 from itnas.store.connect import DATABASE
@@ -24,12 +25,13 @@ HERE, EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
 
 
 @contextmanager
-def fresh(out: Path, *, folder: bool, force: bool) -> Iterator[Path]:
-    """A path beside `out` to write to, with the same ending, which takes its place when all went well.
+def fresh(out: Path, *, folder: bool, force: bool, earlier: Earlier = described) -> Iterator[Path]:
+    """A path beside `out` to write to, with the same ending, which takes its place when all went well. `earlier`: which
+    files are earlier exports, which `force` lets go.
 
     Its name says whose it is: what a killed export left behind is swept by the next one to the same place.
     """
-    check(out, folder=folder, force=force)
+    check(out, folder=folder, force=force, earlier=earlier)
     made = _missing(out.parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     _sweep(out)
@@ -39,7 +41,7 @@ def fresh(out: Path, *, folder: bool, force: bool) -> Iterator[Path]:
             temporary.mkdir()
         yield temporary
         _settle(temporary)
-        check(out, folder=folder, force=force)  # minutes may have passed
+        check(out, folder=folder, force=force, earlier=earlier)  # minutes may have passed
         _place(temporary, out, force=force)
     except BaseException as error:
         remove(temporary)
@@ -52,7 +54,7 @@ def fresh(out: Path, *, folder: bool, force: bool) -> Iterator[Path]:
         raise
 
 
-def check(out: Path, *, folder: bool, force: bool) -> None:
+def check(out: Path, *, folder: bool, force: bool, earlier: Earlier = described) -> None:
     """Refuse a place that is taken, or that only a mistake would name."""
     if not out.name or out.name == "..":
         raise ValueError(f"--out {out}: name a {'folder' if folder else 'file'} of its own")
@@ -71,6 +73,17 @@ def check(out: Path, *, folder: bool, force: bool) -> None:
             raise ValueError(f"--out {out} is a file: name a folder")
         if not force:
             raise ValueError(f"--out {out} exists: name another file, or write over it with --force")
+        if not earlier(out):
+            raise ValueError(f"--out {out} is no earlier export, so it is not replaced: name another")
+
+
+def check_beside(out: Path, *, force: bool) -> None:
+    """Refuse a place whose neighbour is taken, which is to say what is known of it."""
+    near = beside(out)
+    if near.is_symlink() or near.is_dir() or (near.exists() and not describes(near)):
+        raise ValueError(f"beside --out {out} lies {near}, which no export wrote, so it is not replaced: name another")
+    if near.exists() and not force:
+        raise ValueError(f"beside --out {out} lies {near}: name another file, or write over both with --force")
 
 
 def _check_replaced(out: Path, *, force: bool) -> None:

@@ -183,11 +183,76 @@ def test_names_that_look_like_numbers(swept: Path, tmp_path: Path) -> None:
     assert read_document(tmp_path / "best.yaml")["provenance"]["run"] == "1e3"
 
 
-def test_what_stands_beside_a_file_is_not_overwritten(swept: Path, tmp_path: Path) -> None:
-    (tmp_path / "net.pt2.json").write_text("mine")
-    with pytest.raises(ValueError, match=r"net\.pt2\.json exists"):
-        itnas.export(swept, "flip-flop", tmp_path / "net.pt2", format="torch")
+@pytest.mark.parametrize("force", [False, True])
+def test_what_stands_beside_a_file_is_not_overwritten(swept: Path, tmp_path: Path, force: bool) -> None:
+    (tmp_path / "net.pt2.json").write_text('{"mine": 1}')
+    with pytest.raises(ValueError, match=r"net\.pt2\.json, which no export wrote"):
+        itnas.export(swept, "flip-flop", tmp_path / "net.pt2", format="torch", force=force)
     assert [each.name for each in tmp_path.iterdir()] == ["net.pt2.json"]
+    assert (tmp_path / "net.pt2.json").read_text() == '{"mine": 1}'
+
+
+MINE = (
+    ("genome", "own.yaml", b"my: precious\n"),
+    ("genome", "own.yaml", b"width: 8\nprovenance: {itnas: 1}\n"),
+    ("genome", "own.yml", b"\xff"),
+    ("genome", "own.json", b"{"),
+    ("onnx", "own.onnx", b"my own"),
+    ("torch", "own.pt2", b""),
+    ("optuna", "own.log", b'{"op_code": 0, "worker_id": "a1"}\n'),
+    ("optuna", "own.db", b"no database"),
+)
+
+
+@pytest.mark.parametrize(("form", "name", "content"), MINE)
+def test_force_replaces_no_file_that_no_export_wrote(
+    swept: Path, tmp_path: Path, form: str, name: str, content: bytes
+) -> None:
+    out = tmp_path / name
+    out.write_bytes(content)
+    with pytest.raises(ValueError, match="is no earlier export, so it is not replaced"):
+        itnas.export(swept, None if form == "optuna" else "flip-flop", out, format=form, force=True)
+    assert out.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("genome", "best.yaml"),
+        ("genome", "best.json"),
+        ("torch", "best.pt2"),
+        ("optuna", "all.log"),
+        ("optuna", "all.db"),
+    ],
+)
+def test_force_replaces_an_earlier_export(swept: Path, tmp_path: Path, form: str, name: str) -> None:
+    task = None if form == "optuna" else "flip-flop"
+    itnas.export(swept, task, tmp_path / name, format=form)
+    there = {each: each.stat().st_ino for each in tmp_path.iterdir()}
+    itnas.export(swept, task, tmp_path / name, format=form, force=True)
+    now = {each: each.stat().st_ino for each in tmp_path.iterdir()}
+    assert now.keys() == there.keys()
+    assert all(now[each] != there[each] for each in now)
+
+
+def test_force_replaces_no_program_that_was_changed_since(swept: Path, tmp_path: Path) -> None:
+    out = tmp_path / "best.pt2"
+    itnas.export(swept, "flip-flop", out, format="torch")
+    out.write_bytes(b"another program, which another tool wrote to the same name")
+    with pytest.raises(ValueError, match="is no earlier export"):
+        itnas.export(swept, "flip-flop", out, format="torch", force=True)
+    out.unlink()
+    itnas.export(swept, "flip-flop", out, format="torch", force=True)  # what told of the old one goes with it
+
+
+def test_force_replaces_no_database_to_which_somebody_added_trials(swept: Path, tmp_path: Path) -> None:
+    out = tmp_path / "all.db"
+    itnas.export(swept, out=out, format="optuna")
+    with closing(sqlite3.connect(out)) as connection, connection:
+        connection.execute("INSERT INTO trials (number, study_id, state) VALUES (999, 1, 'COMPLETE')")
+    with pytest.raises(ValueError, match="is no earlier export"):
+        itnas.export(swept, out=out, format="optuna", force=True)
 
 
 def test_a_crystallised_network_stays_what_it_is(swept: Path, tmp_path: Path) -> None:

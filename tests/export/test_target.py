@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -15,7 +16,15 @@ import pytest
 
 import itnas
 from itnas.export import target as target_module
+from itnas.export.documents import fingerprints
+from itnas.export.earlier import beside
 from itnas.export.target import ABOUT, fresh
+
+
+def describe(out: Path) -> None:
+    """As an export does that left this file."""
+    known = {"format": "torch", "genome": "", "compared": {}, "files": fingerprints(out)}
+    beside(out).write_text(json.dumps(known))
 
 
 def _fail(out: Path, *, folder: bool) -> None:
@@ -53,8 +62,9 @@ def test_what_is_there_stays_unless_it_may_go(tmp_path: Path) -> None:
 
 
 def test_a_failure_while_replacing_keeps_the_old(tmp_path: Path) -> None:
-    out = tmp_path / "best.yaml"
+    out = tmp_path / "best.pt2"
     out.write_text("old")
+    describe(out)
     with pytest.raises(OSError, match="disk"):
         _fail(out, folder=False)
     assert out.read_text() == "old"

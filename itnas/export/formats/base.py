@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
+from itnas.export.earlier import described
 from itnas.export.source import Source
 from itnas.registry import Registry
 from itnas.run import Run
@@ -19,6 +20,10 @@ class Form(abc.ABC):
     summary: ClassVar[str]  # what it is for, as the end of a sentence
     suffixes: ClassVar[tuple[str, ...]] = ()  # how a file's name may end; none: a folder is written
     sidecar: ClassVar[bool] = True  # whether what is known of a file is written beside it; folders hold it themselves
+
+    def earlier(self, path: Path) -> bool:
+        """Whether a file is an earlier export, which may be replaced."""
+        return described(path)
 
     def configured(self, settings: Mapping[str, Any]) -> Self:
         """The same form with settings of its own. Most have none."""

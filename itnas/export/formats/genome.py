@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from itnas.export.documents import genome_text
+from itnas.export.earlier import tells_its_origin
 from itnas.export.formats.base import Format, register
 from itnas.export.source import Source
 from itnas.files import read_document
@@ -19,6 +20,9 @@ class GenomeFile(Format):
     suffixes = ("yaml", "yml", "json")
     trained = False
     sidecar = False  # it says all itself
+
+    def earlier(self, path: Path) -> bool:
+        return tells_its_origin(path)
 
     def write(self, source: Source, target: Path) -> dict[str, Any]:
         target.write_text(genome_text(source, as_json=target.suffix == ".json"), encoding="utf-8")
