@@ -122,18 +122,23 @@ def _navigation(app: Dash, views: Mapping[str, RunView]) -> None:
         Output("choices", "data"),
         Output("shown", "data"),
         Output("version", "data", allow_duplicate=True),
+        Output("selection", "data", allow_duplicate=True),
         Input("url", "pathname"),
         Input("url", "search"),
         State("shown", "data"),
         prevent_initial_call="initial_duplicate",
     )
     def show(path: Any, query: Any, shown: Any) -> Any:
-        """Another page, unless it is there already."""
+        """Another page, unless it is there already. What is selected are trials of one task of one run: it ends with
+        that."""
         page, choices = place_of(*(each if isinstance(each, str) else "" for each in (path, query)))
         if shown == [f"/{page}", choices.to_dict()]:
-            return no_update, no_update, no_update, no_update
-        found = body(views, page, choices)
-        return found, choices.to_dict(), [f"/{page}", choices.to_dict()], view_of(views, choices).version
+            return [no_update] * 5
+        found, view = body(views, page, choices), view_of(views, choices)
+        before = Choices(shown[1]) if isinstance(shown, list) and len(shown) == 2 else Choices()
+        kept = view is view_of(views, before) and view.task(choices) == view.task(before)
+        at = [f"/{page}", choices.to_dict()]
+        return found, choices.to_dict(), at, view.version, no_update if kept else []
 
     _in_browser(
         app,

@@ -115,3 +115,39 @@ def test_what_is_selected_can_be_compared(opened: Tab) -> None:
     assert opened.chosen()["compare"] == "1,3"
     heads = page.locator("main table").first.locator("thead th").all_inner_texts()
     assert heads == ["", "trial 1", "trial 3"]
+
+
+def test_a_selection_ends_with_its_task(opened: Tab, tmp_path: Path) -> None:
+    page = opened.open("trials", "task=recall")
+    for key in "jjxjx":
+        page.keyboard.press(key)
+    expect(ticked(opened)).to_have_count(2)
+    opened.wait_plot("scores", f"{MARKED} > 0")
+    opened.choose("task", "flip-flop")
+    page.wait_for_function("location.search.includes('flip-flop')")
+    opened.arrived("trials")
+    with page.expect_download() as told:
+        page.locator("#csv").click()
+    told.value.save_as(tmp_path / "trials.csv")
+    with (tmp_path / "trials.csv").open(newline="") as file:
+        assert {row["task"] for row in csv.DictReader(file)} == {"flip-flop"}
+    page.locator("#compare").click()  # nothing is selected
+    assert opened.page.url.count("compare") == 0
+    opened.choose("task", "recall")
+    page.wait_for_function("location.search.includes('recall')")
+    opened.arrived("trials")
+    expect(ticked(opened)).to_have_count(0)
+
+
+def test_a_selection_ends_with_its_run(context: BrowserContext, tmp_path: Path) -> None:
+    with Site(planted(tmp_path, "ordinary", "two_objectives")) as site, tab(context, site) as found:
+        page = found.open("trials", "run=ordinary")
+        tick(found, 3)
+        found.wait_plot("scores", f"{MARKED} === 1")
+        found.choose("run", "two_objectives")
+        expect(page.locator("#counted")).to_have_text("20 of 20 trials")
+        expect(ticked(found)).to_have_count(0)
+        page.go_back()
+        expect(page.locator("#counted")).to_have_text("30 of 30 trials")
+        expect(ticked(found)).to_have_count(0)
+        found.check()
