@@ -104,7 +104,7 @@ def _layout(views: Mapping[str, RunView]) -> list[Part]:
         dcc.Location(id="url", refresh="callback-nav"),
         dcc.Store(id="choices", data=choices.to_dict()),
         dcc.Store(id="selection", data=[]),
-        dcc.Store(id="version", data=view.version),
+        dcc.Store(id="version", data=_version(view)),
         dcc.Store(id="shown", data=[f"/{page}", choices.to_dict()]),
         dcc.Interval(id="tick", interval=LOOK_MS),
         html.Div(body(views, page, choices), id="page"),
@@ -114,6 +114,10 @@ def _layout(views: Mapping[str, RunView]) -> list[Part]:
             id="keys",
         ),
     ]
+
+
+def _version(view: RunView | None) -> int:
+    return 0 if view is None else view.version
 
 
 def _navigation(app: Dash, views: Mapping[str, RunView]) -> None:
@@ -136,9 +140,9 @@ def _navigation(app: Dash, views: Mapping[str, RunView]) -> None:
             return [no_update] * 5
         found, view = body(views, page, choices), view_of(views, choices)
         before = Choices(shown[1]) if isinstance(shown, list) and len(shown) == 2 else Choices()
-        kept = view is view_of(views, before) and view.task(choices) == view.task(before)
+        kept = view is not None and view is view_of(views, before) and view.task(choices) == view.task(before)
         at = [f"/{page}", choices.to_dict()]
-        return found, choices.to_dict(), at, view.version, no_update if kept else []
+        return found, choices.to_dict(), at, _version(view), no_update if kept else []
 
     _in_browser(
         app,
@@ -160,6 +164,8 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
     def look(_ticks: int | None, version: Any, given: Any) -> Any:
         """The one question that is asked again and again: it costs next to nothing while nothing happens."""
         view = view_of(views, Choices(given))
+        if view is None:
+            return no_update, no_update
         view.follower.look()
         return (no_update, no_update) if version == view.version else (view.version, live(view))
 
@@ -176,7 +182,9 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
     def draw(_version: Any, given: Any, seen: Any, own: Any) -> Any:
         choices, name = Choices(given), own["name"]
         view = view_of(views, choices)
-        if name not in PANELS or (wanted := view.fingerprint(choices, PANELS[name].needs)) == seen:
+        if view is None or name not in PANELS:
+            return no_update, no_update, no_update
+        if (wanted := view.fingerprint(choices, PANELS[name].needs)) == seen:
             return no_update, no_update, no_update
         drawn = PANELS[name].drawn(view, choices)
         return drawn.figure, drawn.remark, wanted
@@ -193,7 +201,9 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
     def tell(_version: Any, given: Any, told: Any, own: Any) -> Any:
         choices, name = Choices(given), own["name"]
         view = view_of(views, choices)
-        if name not in BLOCKS or (wanted := view.fingerprint(choices, BLOCKS[name].needs)) == told:
+        if view is None or name not in BLOCKS:
+            return no_update, no_update
+        if (wanted := view.fingerprint(choices, BLOCKS[name].needs)) == told:
             return no_update, no_update
         return BLOCKS[name].told(view, choices), wanted
 
@@ -216,10 +226,10 @@ def _grid(app: Dash, views: Mapping[str, RunView]) -> None:
         prevent_initial_call=True,
     )
     def rows(asked: Any, given: Any, selection: Any) -> Any:
-        if not isinstance(asked, Mapping):
-            return no_update, no_update
         choices = Choices(given)
         view = view_of(views, choices)
+        if view is None or not isinstance(asked, Mapping):
+            return no_update, no_update
         found = portion(view, choices, _numbers(selection), asked)
         whole = len(view.trials(view.task(choices)))
         return found, f"{found['rowCount']:,} of {whole:,} trials"
@@ -236,6 +246,8 @@ def _grid(app: Dash, views: Mapping[str, RunView]) -> None:
     def save(_clicks: Any, given: Any, selection: Any, filters: Any, columns: Any) -> Any:
         choices = Choices(given)
         view = view_of(views, choices)
+        if view is None:
+            return no_update
         order = sorting(columns)
         text = trials_csv(view, choices, _numbers(selection), {"filterModel": filters, "sortModel": order})
         return {"content": text, "filename": "trials.csv", "type": "text/csv"}

@@ -76,11 +76,15 @@ class RunView:
         return list(self._once("tasks", make))
 
     def task(self, choices: Choices) -> str:
-        """The task that was chosen, else that of the trial that was, else the first."""
-        if not choices["task"] and (trial := choices.number("trial")) in self.follower:
+        """That of the trial that was chosen, else the task that was, else the first."""
+        if (trial := choices.number("trial")) in self.follower:
             found = self.trials()
             return str(found.loc[found["number"] == trial, "task"].iloc[0])
         return next((task for task in self.tasks if handle(task) == choices["task"]), self.tasks[0])
+
+    def has_task(self, choices: Choices) -> bool:
+        """Whether there is the task that was chosen, or that of the trial that was."""
+        return choices.number("trial") in self.follower or choices["task"] in map(handle, self.tasks)
 
     def _once(self, key: Any, make: Callable[[], Found]) -> Found:
         """What was found out since the run last changed is not found out again."""

@@ -240,7 +240,8 @@
         const given = dash().callback_context.triggered[0];
         if (!given || given.value == null) return;
         const name = JSON.parse(given.prop_id.slice(0, given.prop_id.lastIndexOf("."))).name;
-        const before = choices()[name];
+        // A trial's own task is shown, whatever the address says.
+        const before = name === "task" && choices().trial ? null : choices()[name];
         if (String(given.value) === String(before ?? "")) return;
         if (name === "run") visit(page(), { run: given.value });
         else if (name === "task") visit(page(), { run: choices().run, task: given.value });
@@ -364,8 +365,8 @@
     if (leading) {
       leading = false;
       if (event.key in PAGES) {
-        const { run, task } = choices();
-        visit(PAGES[event.key], { run, task });
+        const path = `/${PAGES[event.key]}`;
+        document.querySelector(`header nav a[href="${path}"], header nav a[href^="${path}?"]`)?.click();
       }
       return;
     }

@@ -42,8 +42,10 @@ def compared(view: RunView, choices: Choices) -> list[int]:
 @block("compared", "task", "compare")
 def _compared(view: RunView, choices: Choices) -> list[Part]:
     numbers = compared(view, choices)
+    missing = [str(number) for number in choices.numbers("compare") if number not in view.follower]
+    told = [html.P(f"The run {view.name} has no trial {', '.join(missing)}.", className="warning")] if missing else []
     if not numbers:
-        return [html.P("No trial is complete yet.", className="empty")]
+        return [*told, html.P("No trial is complete yet.", className="empty")]
     rows = [view.trial(each) for each in numbers]
     tests = {each["trial"]: each for each in view.follower.confirmations()}
     lines: list[list[Part]] = [
@@ -64,7 +66,7 @@ def _compared(view: RunView, choices: Choices) -> list[Part]:
     # Headers are links here.
     shown.children.children[0].children.children = [html.Th(part, scope="col") for part in header]
     note = f"Up to {MOST}; add more from the page of a trial, or by selecting them in the grid."
-    return [html.P(note, className="note"), shown]
+    return [*told, html.P(note, className="note"), shown]
 
 
 def _link(number: int, choices: Choices) -> Part:
@@ -123,7 +125,7 @@ def _tasks(view: RunView, choices: Choices) -> list[Part]:
     """What each task's best became."""
     rows: list[list[Part]] = []
     for row in view.summary()["tasks"]:
-        own = choices.but(task=row["task"], compare="")
+        own = choices.but(task=row["task"], trial="", compare="")
         best = row["best_trial"]
         rows.append(
             [
