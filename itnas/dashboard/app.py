@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 from flask import request
 
-from itnas.dashboard.blocks import BLOCKS
+from itnas.dashboard.blocks import BLOCKS, digest
 from itnas.dashboard.body import body, live, place_of, view_of
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.grid import portion, sorting, trials_csv
@@ -203,9 +203,13 @@ def _renewal(app: Dash, views: Mapping[str, RunView]) -> None:
         view = view_of(views, choices)
         if view is None or name not in BLOCKS:
             return no_update, no_update
-        if (wanted := view.fingerprint(choices, BLOCKS[name].needs)) == told:
+        before = told if isinstance(told, list) and len(told) == 2 else [None, None]
+        if (wanted := view.fingerprint(choices, BLOCKS[name].needs)) == before[0]:
             return no_update, no_update
-        return BLOCKS[name].told(view, choices), wanted
+        # What is told again in the same words stays as it is, a list that somebody has opened too.
+        parts = BLOCKS[name].told(view, choices)
+        now = digest(parts)
+        return (no_update if now == before[1] else parts), [wanted, now]
 
     _in_browser(
         app,

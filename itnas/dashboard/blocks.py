@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -30,6 +31,11 @@ class Block(NamedTuple):
                 return self.tell(view, choices)
         except (RunError, OSError) as error:
             return [html.P(str(error), className="warning")]
+
+
+def digest(parts: list[Part]) -> str:
+    """The same for what is told in the same way."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 BLOCKS: Registry[Block] = Registry("block")

@@ -8,7 +8,7 @@ from typing import Any
 from dash import html
 
 from itnas.dashboard.absent import absent, no_run
-from itnas.dashboard.blocks import BLOCKS
+from itnas.dashboard.blocks import BLOCKS, digest
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.pages import PAGES, TITLES
 from itnas.dashboard.panels import PANELS
@@ -70,7 +70,7 @@ def fill(part: Any, view: RunView, choices: Choices) -> None:
             _sibling(part, "seen", name).data = view.fingerprint(choices, PANELS[name].needs)
         elif kind == "block":
             child.children = BLOCKS[name].told(view, choices)
-            _sibling(part, "told", name).data = view.fingerprint(choices, BLOCKS[name].needs)
+            _sibling(part, "told", name).data = [view.fingerprint(choices, BLOCKS[name].needs), digest(child.children)]
 
 
 def _sibling(part: Any, kind: str, name: str) -> Any:

@@ -102,6 +102,27 @@ def test_a_row_that_is_ticked_while_another_is_being_marked_keeps_its_tick(live:
     live.check()
 
 
+def test_the_lists_of_kernels_follow_the_figures(live: Tab, folder: Path) -> None:
+    page = live.open("kernels")
+    expect(live.picker("trial")).to_have_text("trial 25")
+    with RunWriter(folder) as run:
+        (row,) = run.rows("SELECT max(number) + 1 AS next FROM trials")
+        with run.transaction():
+            planted_now = Planting(run, [TASK], row["next"])
+            number = planted_now.trial(TASK, 0.99)
+            planted_now.confirmed(number, TASK, 0.99)
+            planted_now.examined(number, ["local", "dense"], phase="confirm")
+            planted_now.kept(number, phase="confirm")
+    expect(live.picker("trial")).to_have_text(f"trial {number}", timeout=5_000)
+    expect(page.locator(".sentence").first).to_have_text("Layer 1 became local.")
+    assert live.chosen() == {}  # nobody has chosen
+    live.choose("trial", "trial 25")
+    expect(page.locator(".sentence").first).to_have_text("Layer 1 became convolution.")
+    live.choose("sample", "example 3")
+    assert live.chosen() == {"trial": "25", "sample": "2"}
+    live.check()
+
+
 def count_asked(found: Tab, milliseconds: int) -> int:
     """How often the page asks the server in that time."""
     asked: list[str] = []

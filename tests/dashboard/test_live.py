@@ -104,6 +104,32 @@ def test_a_figure_is_drawn_again_only_when_it_would_differ(asking: Asking, drive
     assert draw(next(part for part in again.values() if "data" in part)["data"], newer) == {}
 
 
+def test_the_lists_of_kernels_are_renewed_with_their_figures(asking: Asking, driver: Planting) -> None:
+    def tell(told: Any, version: Any) -> dict[str, Any]:
+        own = {"kind": "told", "name": "kernel choice"}
+        asked = {"version_data": version, "choices_data": {}, "told_data": told, "told_id": own}
+        return answered(asking.call('..{"kind":"block"', "kernel choice", **asked))
+
+    version = version_of(asking)
+    first = tell(None, version)
+    assert "'trial 0'" in str(first)
+    told = next(part["data"] for part in first.values() if "data" in part)
+    with driver.run.transaction():
+        driver.kept(driver.trial("flip-flop", 0.9))
+    version = answered(asking.look(version))["version"]["data"]
+    again = tell(told, version)
+    (parts,) = (part["children"] for part in again.values() if "children" in part)
+    picker = parts[0]["props"]["children"][1]["props"]
+    assert picker["value"] == "1"
+    assert [each["label"] for each in picker["options"]] == ["trial 1", "trial 0"]
+    # What comes to no kernels leaves a list that somebody may have opened.
+    told = next(part["data"] for part in again.values() if "data" in part)
+    with driver.run.transaction():
+        driver.trial("flip-flop", 0.1)
+    version = answered(asking.look(version))["version"]["data"]
+    assert not any("children" in part for part in tell(told, version).values())
+
+
 def test_a_run_that_is_removed_is_told_and_its_pages_stay(asking: Asking, folder: Path) -> None:
     version = version_of(asking)
     away = folder.rename(folder.with_name("away"))

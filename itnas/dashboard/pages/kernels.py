@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import html
+from dash import dcc, html
 
 from itnas.dashboard.blocks import block
 from itnas.dashboard.choices import Choices
@@ -34,36 +34,11 @@ def _open(view: RunView, choices: Choices) -> KernelChoice | None:
         return None
 
 
-def kernels(view: RunView, choices: Choices) -> list[Part]:
-    found = _open(view, choices)
-    task = view.task(choices)
-    kept = view.with_kernels(task)
-    trial = view.kernel_trial(choices)
-    # A trial that was asked for stands in the list, though nothing of it was kept.
-    listed = [*kept, *([trial] if trial is not None and trial not in kept else [])]
-    samples = found.samples if found else 1
-    families = list(found.families) if found else []
-    tools = html.Div(
-        [
-            control("trial", "trial", _named(view, listed), "" if trial is None else str(trial)),
-            control(
-                "sample",
-                "example input",
-                [(str(each), f"example {each + 1}") for each in range(samples)],
-                str(min(found.sample, samples - 1)) if found else "0",
-            ),
-            control("limit", "colours", list(LIMITS.items()), SHARED if choices["limit"] == SHARED else OWN),
-            control(
-                "family",
-                "replaced by",
-                [(each, each) for each in families],
-                (found.family if found else None) or "",
-            ),
-        ],
-        className="tools wide",
-    )
+def kernels(_view: RunView, _choices: Choices) -> list[Part]:
+    name = "kernel choice"
+    choice = html.Div(id={"kind": "block", "name": name}, className="tools")
     return [
-        tools,
+        html.Div([choice, dcc.Store(id={"kind": "told", "name": name})], className="wide"),
         block_place("atlas", "Kernels", wide=True),
         place("kernel mean", "Mean kernel", height=400, note="From the point across to the point down."),
         place("kernel sample", "Kernel of one input", height=400),
@@ -76,6 +51,26 @@ def kernels(view: RunView, choices: Choices) -> list[Part]:
         place("rank profile", "Numbers that cross each cut"),
         place("spectrum", "Fourier magnitude"),
         place("change", "Change over training"),
+    ]
+
+
+# Choosing another example or colour renews nothing here: the lists show it already.
+@block("kernel choice", "task", "trial", "layer")
+def _choice(view: RunView, choices: Choices) -> list[Part]:
+    found = _open(view, choices)
+    kept = view.with_kernels(view.task(choices))
+    trial = view.kernel_trial(choices)
+    # A trial that was asked for stands in the list, though nothing of it was kept.
+    listed = [*kept, *([trial] if trial is not None and trial not in kept else [])]
+    samples = found.samples if found else 1
+    examples = [(str(each), f"example {each + 1}") for each in range(samples)]
+    families = [(each, each) for each in found.families] if found else []
+    limit = SHARED if choices["limit"] == SHARED else OWN
+    return [
+        control("trial", "trial", _named(view, listed), "" if trial is None else str(trial)),
+        control("sample", "example input", examples, str(min(found.sample, samples - 1)) if found else "0"),
+        control("limit", "colours", list(LIMITS.items()), limit),
+        control("family", "replaced by", families, (found.family if found else None) or ""),
     ]
 
 
