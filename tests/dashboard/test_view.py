@@ -14,6 +14,7 @@ from itnas.dashboard.body import body
 from itnas.dashboard.choices import WORDS, Choices
 from itnas.dashboard.pages import PAGES
 from itnas.dashboard.pages.compare import compared
+from itnas.dashboard.pages.trial import _verdict
 from itnas.dashboard.panels import PANELS
 from itnas.dashboard.view import RunView
 from itnas.run import Run
@@ -242,3 +243,20 @@ def test_the_best_of_each_origin_are_compared_fresh_seeds_first_and_the_smaller_
     view = RunView("run", tmp_path / "run")
     assert compared(view, Choices({"task": "recall"})) == [smaller, best, special]
     assert best == view.best_trial("recall")
+
+
+def test_more_than_was_tried_differs_from_what_has_no_meaning(tmp_path: Path) -> None:
+    with planting(tmp_path / "run", ["recall"]) as run:
+        trial = run.trial("recall")
+        run.examined(trial, ["attention"], support=None, state_size=None, replicas=1)
+    view = RunView("run", tmp_path / "run")
+
+    def cells(**changed: Any) -> list[str]:
+        (row,) = [row for row in view.layers_of(trial) if row["head"] is None]
+        return [str(cell) for cell in _verdict(row | changed)[4:6]]
+
+    assert cells() == ["more", "more"]
+    assert cells(support=3, state_size=8) == ["3", "8"]
+    assert cells(fidelity_recurrence=None) == ["more", ""]  # points in no order
+    assert cells(family="local", fidelity_local=None) == ["", "more"]
+    assert cells(family="none") == ["", ""]

@@ -76,7 +76,7 @@ def _became(view: RunView, _choices: Choices) -> list[Part]:
     note = (
         "Intervals are Wilson's, with genomes as clusters. Emerged: no untrained copy shows the family or "
         "comes near it. p: the chance of such a share if training changed nothing, corrected for the number of "
-        "families or layers."
+        "families or layers. Nothing stands there where no untrained copies were looked at."
     )
     right = ("genomes", "emerged", "untrained", "p")
     empty = "No network has been examined."

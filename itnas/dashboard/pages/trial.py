@@ -93,7 +93,12 @@ def _verdicts(view: RunView, choices: Choices) -> list[Part]:
         html.P(row["sentence"], className="sentence") for row in shown if row["replica"] == shown[0]["replica"]
     ]
     header = ("network", "layer", "family", "fidelity (95 %)", "support", "state", "why", "untrained copies")
-    return [*sentences, table(header, [_verdict(row) for row in shown], numbers=("support", "state"))]
+    note = "Support: offsets of a convolution, or points near by. State: numbers per head. More: than were tried."
+    return [
+        *sentences,
+        html.P(note, className="note"),
+        table(header, [_verdict(row) for row in shown], numbers=("support", "state")),
+    ]
 
 
 def _verdict(row: dict[str, Any]) -> list[Part]:
@@ -106,11 +111,19 @@ def _verdict(row: dict[str, Any]) -> list[Part]:
         str(row["layer"] + 1) + (f", {row['block']}" if row.get("block") else ""),
         row["family"],
         told + ("" if low is None or high is None else f" ({low:.2f}–{high:.2f})"),
-        number(row["support"]),
-        number(row["state_size"]),
+        _budget(row, "support", "local" if row["family"] == "local" else "convolution"),
+        _budget(row, "state_size", "recurrence"),
         row["reason"],
         ", ".join(row["untrained"]),
     ]
+
+
+def _budget(row: dict[str, Any], name: str, replacement: str) -> str:
+    """Nothing where it means nothing: the replacement was not tried, or there was nothing to keep."""
+    if row[name] is not None:
+        return number(row[name])
+    tried = row.get(f"fidelity_{replacement}") is not None and row["family"] != "none"
+    return "more" if tried else ""
 
 
 @block("genome", "task", "trial")
