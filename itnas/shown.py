@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+MOMENTS = ("started", "finished")  # columns of a run's tables that hold times since the epoch
 UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
 def moment(seconds: float) -> str:
     """A time since the epoch in ISO 8601, in this machine's zone: `2026-01-31T18:05:09+01:00`."""
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+
+
+def dated(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as JSON, CSV and Parquet have it, its moments in ISO 8601; those that have not come stay missing."""
+    moments = {name: row[name] for name in MOMENTS if row.get(name) is not None and row[name] == row[name]}
+    return row | {name: moment(seconds) for name, seconds in moments.items()}
 
 
 def duration(seconds: float) -> str:

@@ -10,8 +10,9 @@ from itnas.cli.findings_view import all_findings, print_findings
 from itnas.cli.listing import show
 from itnas.cli.names import STATES
 from itnas.cli.options import AsCsv, AsJson, RunFolder, chosen, flag, option
-from itnas.cli.screen import console, dated, exclude, say_json
+from itnas.cli.screen import console, exclude, say_json
 from itnas.cli.sweep_view import interval, picture
+from itnas.shown import dated
 
 
 def status(

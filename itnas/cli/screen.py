@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 
 from itnas.plain import plain
-from itnas.shown import moment
 
 # As wide as any table is: what reads a pipe wants whole lines.
 PIPE = 10_000
@@ -39,12 +38,6 @@ def console(*, stderr: bool = False, prose: bool = False) -> Console:
 def say_json(data: Any) -> None:
     """Strict JSON: what is no number is null."""
     typer.echo(json.dumps(plain(data), indent=1, allow_nan=False))
-
-
-def dated(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as JSON and CSV have it, its moments in ISO 8601."""
-    moments = {name: row[name] for name in ("started", "finished") if row.get(name) is not None}
-    return row | {name: moment(seconds) for name, seconds in moments.items()}
 
 
 def check_finite(**given: float | None) -> None:

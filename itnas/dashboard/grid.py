@@ -17,6 +17,7 @@ from itnas.cells import as_csv
 from itnas.dashboard.choices import Choices
 from itnas.dashboard.view import RunView
 from itnas.pareto import pareto_front
+from itnas.shown import dated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,5 +232,7 @@ def trials_csv(view: RunView, choices: Choices, selection: Sequence[int], reques
     if selection:
         rows = rows[rows["number"].isin(list(selection))]
     names = [name for name in view.trials().columns if name in rows]
-    return as_csv(names, (["" if _plain(cell) is None else cell for cell in row]
-                          for row in rows[names].itertuples(index=False, name=None)))  # fmt: skip
+    told = (
+        dated(dict(zip(names, row, strict=True))).values() for row in rows[names].itertuples(index=False, name=None)
+    )
+    return as_csv(names, (["" if _plain(cell) is None else cell for cell in row] for row in told))

@@ -5,6 +5,7 @@ import io
 import math
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from itnas.dashboard.choices import Choices
 from itnas.dashboard.grid import COLUMNS, ONLY, TEXTS, filtered, grid, ordered, portion, sorting, trials_csv
 from itnas.dashboard.view import RunView
 from tests.dashboard import runs
+from tests.dashboard.planting import BEGUN
 
 NUMBERS = ("number", "score", "parameters")
 WORDS = ("whose", "state", "reason")
@@ -252,6 +254,15 @@ def test_what_is_selected_is_saved_else_what_is_shown(odd: dict[str, RunView]) -
     assert numbers([], asked) == own.query("state == 'failed'")["number"].tolist()
     assert numbers([3, 1, 10**30], {}) == [1, 3]
     assert len(numbers([], {})) == 30
+
+
+def test_moments_of_a_download_are_dates(odd: dict[str, RunView]) -> None:
+    text = trials_csv(odd["ordinary"], Choices(), [], {})
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    told = {row["state"]: row["finished"] for row in rows}
+    assert datetime.fromisoformat(rows[0]["started"]).timestamp() == BEGUN
+    assert datetime.fromisoformat(told["complete"]).tzinfo is not None
+    assert told["running"] == ""
 
 
 @pytest.mark.parametrize("columns", ["", "score,genome", "nonsense", "score,,score", "__class__", "a" * 2_000])

@@ -8,6 +8,8 @@ import shlex
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +21,8 @@ from itnas.export.formats import FORMATS, Format
 from itnas.files import read_document
 from itnas.genome import Genome, apart
 from itnas.store import RunError
-from tests.dashboard.planting import planting
+from tests import started
+from tests.dashboard.planting import BEGUN, planting
 
 FOLDERS = [name for name, form in FORMATS.items() if not form.suffixes]
 FAST = {"native": {"distil_steps": 3, "tune_steps": 3, "least": -10.0}}
@@ -109,6 +112,27 @@ def test_tables_hold_the_run(swept: Path, tmp_path: Path) -> None:
     for frame in (pd.read_parquet(tmp_path / "tables/trials.parquet"), pd.read_csv(tmp_path / "tables/trials.csv")):
         assert frame["score"].tolist() == pytest.approx(trials["score"].tolist(), nan_ok=True)
         assert frame["genome"].tolist() == trials["genome"].tolist()
+
+
+def test_moments_in_tables_are_those_of_the_listing(swept: Path, tmp_path: Path) -> None:
+    itnas.export(swept, out=tmp_path / "tables", format="table")
+    listed = pd.read_csv(StringIO(started.itnas("trials", swept, "--csv").stdout))
+    for name in ("started", "finished"):
+        wanted = listed.sort_values("number")[name].tolist()
+        assert all(datetime.fromisoformat(each).tzinfo for each in wanted)
+        assert pd.read_csv(tmp_path / "tables/trials.csv")[name].tolist() == wanted
+        assert pd.read_parquet(tmp_path / "tables/trials.parquet")[name].tolist() == wanted
+    confirmed = pd.read_csv(tmp_path / "tables/confirmations.csv")
+    assert all(datetime.fromisoformat(each).tzinfo for each in confirmed["finished"])
+
+
+def test_tables_of_trials_that_have_not_ended(tmp_path: Path) -> None:
+    with planting(tmp_path / "run", ["flip-flop"]) as run:
+        run.trial("flip-flop", None, state="running", finished=None)
+    itnas.export(tmp_path / "run", out=tmp_path / "tables", format="table")
+    (row,) = pd.read_csv(tmp_path / "tables/trials.csv").to_dict("records")
+    assert datetime.fromisoformat(row["started"]).timestamp() == BEGUN
+    assert pd.isna(row["finished"])
 
 
 def test_tables_of_a_run_without_trials(tmp_path: Path) -> None:

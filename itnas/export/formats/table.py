@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from itnas.cells import as_csv
 from itnas.export.formats.base import RunFormat, register
 from itnas.run import Run
+from itnas.shown import MOMENTS, moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +41,12 @@ class Tables(RunFormat):
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """Lists and mappings as JSON: one number or text in each cell."""
+    """One number or text in each cell: lists and mappings as JSON, moments in ISO 8601."""
+    from pandas import isna
+
     found = frame.copy()
+    for column in found.columns.intersection([*MOMENTS]):
+        found[column] = [None if isna(each) else moment(each) for each in found[column]]
     for column in found.columns:
         if any(isinstance(each, (list, dict)) for each in found[column]):
             found[column] = [json.dumps(each) if isinstance(each, (list, dict)) else each for each in found[column]]
