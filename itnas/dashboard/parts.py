@@ -125,6 +125,11 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if abs(value) < 1e-2 else f"{value:.{digits}f}"
 
 
+def fixed(value: float | None, digits: int) -> str:
+    """As many digits as all others of its table have."""
+    return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
 def score(row: Mapping[str, Any], name: str = "score") -> str:
     """A score with its interval."""
     stem = name.removesuffix("score")

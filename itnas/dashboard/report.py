@@ -18,13 +18,14 @@ from itnas.dashboard.choices import Choices
 from itnas.dashboard.grid import COLUMNS, chosen
 from itnas.dashboard.markup import element, elements
 from itnas.dashboard.pages import PAGES
-from itnas.dashboard.parts import Part, number, table
+from itnas.dashboard.parts import Part, number, score, table
 from itnas.dashboard.view import RunView
 from itnas.store import RunError
 
 MOST_BYTES = 8_000_000
 MOST_TASKS = 24  # that have sections of their own
 MOST_ROWS = 500  # of the table of trials
+SCORES = ("score", "score_low", "score_high")
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -151,13 +152,19 @@ def _rows(view: RunView, choices: Choices) -> list[Part]:
     shown = own.sort_values("score", ascending=False, kind="stable").head(MOST_ROWS)
     names = [name for name in COLUMNS if name not in ("worker", "attempt", "genome")]
     rows: list[list[Part]] = [
-        [number(cell) if isinstance(cell, (int, float)) else str(cell or "") for cell in row]
+        [_cell(name, cell) for name, cell in zip(names, row, strict=True)]
         for row in shown[names].itertuples(index=False, name=None)
     ]
     header = [COLUMNS[name][0] for name in names]
     told = f"The best {MOST_ROWS} of {len(own):,} trials." if len(own) > MOST_ROWS else f"{len(own):,} trials."
     right = [COLUMNS[name][0] for name in names if COLUMNS[name][2] is not None]
     return [html.Section([html.P(told, className="note"), table(header, rows, numbers=right)], className="card wide")]
+
+
+def _cell(name: str, cell: Any) -> str:
+    if not isinstance(cell, (int, float)):
+        return str(cell or "")
+    return score({"score": cell}) if name in SCORES else number(cell)
 
 
 def write_figures(view: RunView, folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"  # the value of a gene in a branch that the genome does not have
 OTHERS = "others"
+LEAST_ROOM = 0.05  # on either side of a score, and of very large ones that share of them
 MOST_BINS, MOST_VALUES, MOST_POINTS = 6, 20, 2000
 # Figures travel as float32, and squares must not overflow: what is larger is no score and no cost.
 LARGEST = 1e37
@@ -230,4 +231,11 @@ def draw(info: GeneScores) -> go.Figure:
         "range": [-0.6, len(info.values) - 0.4],
         "showgrid": False,
     }
-    return figure([points, boxes], x=x, y={"title": "score"}, hovermode="closest", dragmode="lasso")
+    y = {"title": "score"} | _at_least(min(info.score.tolist()), max(info.score.tolist()))
+    return figure([points, boxes], x=x, y=y, hovermode="closest", dragmode="lasso")
+
+
+def _at_least(low: float, high: float) -> dict[str, Any]:
+    """Scores that are all the same have room around them: plotly's own would be billionths."""
+    room = max(LEAST_ROOM, LEAST_ROOM * abs(low))
+    return {} if high - low > 1e-4 * room else {"range": [low - room, high + room]}

@@ -149,6 +149,11 @@ def draw(info: Parallel) -> go.Figure:
     return figure(traces, x=x, y=y, showlegend=True, hovermode="closest", legend=legend)
 
 
+def width(genes: int) -> int:
+    """Pixels that leave the names and the ticks of each axis room; the score has one too."""
+    return 80 * (min(genes, MOST_AXES) + 1)
+
+
 def _lines(info: Parallel, group: int) -> dict[str, Any]:
     own = info.group == group
     height = info.height[own]

@@ -13,9 +13,9 @@ def _row(family: str, count: int, emerged: int, null: float) -> dict[str, Any]:
 def test_what_emerged_comes_first_and_what_untrained_copies_show_is_not_passed_over() -> None:
     sentence = told([_row("local", 12, 11, 0.0), _row("recurrence", 5, 0, 1.0), _row("dense", 2, 0, 0.5)])
     assert sentence == (
-        "local in 12 of 16 networks (95 %: 0.60 to 1.00; emerged in 11; untrained 0); "
+        "local in 12 of 16 networks (95 %: 0.60 to 1.00; emerged in 11; untrained 0.00); "
         "as untrained copies do, or nearly: "
-        "recurrence in 5 of 16 networks (95 %: 0.25 to 1.00; emerged in 0; untrained 1)"
+        "recurrence in 5 of 16 networks (95 %: 0.25 to 1.00; emerged in 0; untrained 1.00)"
     )
 
 

@@ -16,6 +16,7 @@ from itnas.dashboard.pages import PAGES
 from itnas.dashboard.pages.compare import compared
 from itnas.dashboard.pages.trial import _verdict
 from itnas.dashboard.panels import PANELS
+from itnas.dashboard.parts import fixed
 from itnas.dashboard.view import RunView
 from itnas.run import Run
 from itnas.store import RunError
@@ -260,3 +261,12 @@ def test_more_than_was_tried_differs_from_what_has_no_meaning(tmp_path: Path) ->
     assert cells(fidelity_recurrence=None) == ["more", ""]  # points in no order
     assert cells(family="local", fidelity_local=None) == ["", "more"]
     assert cells(family="none") == ["", ""]
+
+
+def test_correlations_of_rungs_have_as_many_digits_each(views: Views) -> None:
+    assert [fixed(value, 2) for value in (1.0, 0.954, None, math.nan, -1.0)] == ["1.00", "0.95", "", "", "-1.00"]
+    cells = [
+        text for text in texts(BLOCKS["early"].told(views["ordinary"], Choices())) if "." in text and text[-1].isdigit()
+    ]
+    assert cells
+    assert all(len(cell.partition(".")[2]) == 2 for cell in cells)

@@ -172,6 +172,16 @@ def test_points_are_linked_by_the_trials_number() -> None:
     assert list(points.customdata) == [[0], [1], [2]]
 
 
+@pytest.mark.parametrize("score", [0.6192135, 0.0, -3.0, 1e6])
+def test_scores_that_are_all_the_same_stand_amid_round_ticks(score: float) -> None:
+    genes = pd.DataFrame({"heads": [2, 4]}, index=pd.Index([0, 1], name="number"))
+    low, high = gene_scores.draw(gene_scores.prepare(trials(2, score=score), genes, "heads")).layout.yaxis.range
+    assert low < score < high
+    assert high - low >= 0.1 * max(abs(score), 1) - 1e-9
+    others = gene_scores.draw(gene_scores.prepare(trials(2, score=[0.1, 0.2]), genes, "heads"))
+    assert others.layout.yaxis.range is None
+
+
 def test_ten_thousand_trials() -> None:
     table, genes = many()
     info = gene_scores.prepare(table, genes, "other/0")

@@ -107,3 +107,7 @@ def test_hostile_names_are_only_text() -> None:
     figure = parallel.draw(parallel.prepare(trials(12), AWKWARD_GENES))
     assert "&lt;img src=x onerr" in sound(figure)
     assert HOSTILE[0] not in figure.layout.xaxis.ticktext
+
+
+def test_each_axis_has_room_however_many_genes_there_are() -> None:
+    assert [parallel.width(count) for count in (0, 3, 500)] == [80, 320, 80 * (parallel.MOST_AXES + 1)]

@@ -8,7 +8,7 @@ from dash import html
 
 from itnas.dashboard.blocks import block
 from itnas.dashboard.choices import Choices
-from itnas.dashboard.parts import Part, go, number, pairs, place, score, seconds, table
+from itnas.dashboard.parts import Part, fixed, go, number, pairs, place, score, seconds, table
 from itnas.dashboard.parts import block as block_place
 from itnas.dashboard.view import RunView
 from itnas.figures.emergence import height as emergence_height
@@ -56,7 +56,7 @@ def told(rows: list[dict[str, Any]]) -> str:
 
 def _all(rows: list[dict[str, Any]]) -> str:
     return "; ".join(
-        f"{_shown(row)}; emerged in {round(row['emerged'] * row['networks'])}; untrained {number(row['null'], 2)})"
+        f"{_shown(row)}; emerged in {round(row['emerged'] * row['networks'])}; untrained {fixed(row['null'], 2)})"
         for row in rows
     )
 
@@ -144,7 +144,7 @@ def _early(view: RunView, _choices: Choices) -> list[Part]:
     header = ["task", *(f"rung {each + 1}" for each in range(most)), "trials"]
     lines: list[list[Part]] = []
     for row in rows:
-        cells = [number(each, 2) for each in row["rung_correlations"]]
+        cells = [fixed(each, 2) for each in row["rung_correlations"]]
         lines.append([row["task"], *cells, *[""] * (most - len(cells)), str(row["rung_trials"])])
     note = "Rank correlation of a rung's scores with the final ones, over trials that nothing could stop early."
     return [html.P(note, className="note"), table(header, lines, numbers=header[1:])]

@@ -6,6 +6,7 @@ from itnas.dashboard.choices import Choices
 from itnas.dashboard.panels import COSTS
 from itnas.dashboard.parts import Part, control, place
 from itnas.dashboard.view import RunView
+from itnas.figures.parallel import width as parallel_width
 
 
 def search(view: RunView, choices: Choices) -> list[Part]:
@@ -20,7 +21,7 @@ def search(view: RunView, choices: Choices) -> list[Part]:
         ),
         place("scores", "Scores", note="Select points to find them in all figures and in the grid."),
         _with(place("pareto", "Score and cost"), control("cost", "cost", [(each, each) for each in COSTS], cost)),
-        place("parallel", "Genes and scores", wide=True, height=460),
+        place("parallel", "Genes and scores", wide=True, height=460, least=parallel_width(len(genes))),
         place(
             "importance",
             "Which genes matter",

@@ -20,6 +20,8 @@ HIGHEST = 2.0  # fidelities above are drawn here, as those below LOWEST are ther
 # How the smallest budget that suffices is called.
 SYMBOLS = {"convolution": "w*", "local": "w*", "recurrence": "r*"}
 
+NEAR = 0.15, 0.1  # closer than that, in orders of magnitude and fidelity, names would be printed over each other
+
 
 class Fidelities(NamedTuple):
     lines: list[Line]
@@ -84,15 +86,23 @@ def draw(info: Fidelities) -> go.Figure:
     found.update_layout(
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        annotations=[_mark(line) for line in lines if line.budgeted and line.needed is not None],
+        annotations=_marks([line for line in lines if line.budgeted and line.needed is not None]),
     )
     return found
 
 
-def _mark(line: Line) -> dict[str, Any]:
-    """The name of a budget beside its diamond. Places of annotations on a logarithmic axis are logarithms."""
-    assert line.needed is not None
-    value = line.values[line.budgets.index(line.needed)]
-    text = f"{SYMBOLS.get(line.family, 'needs')} {line.needed}"
-    return {"text": text, "x": math.log10(max(line.needed, 0.5)), "y": value, "ax": 0, "ay": -18, "arrowwidth": 1,
-            "showarrow": True, "arrowhead": 0, "font": {"size": 11}}  # fmt: skip
+def _marks(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """The names of budgets beside their diamonds, in one text where they would be printed over each other. Places of
+    annotations on a logarithmic axis are logarithms."""
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        assert line.needed is not None
+        x, y = math.log10(max(line.needed, 0.5)), line.values[line.budgets.index(line.needed)]
+        text = f"{SYMBOLS.get(line.family, 'needs')} {line.needed}"
+        near = next((each for each in found if abs(each["x"] - x) < NEAR[0] and abs(each["y"] - y) < NEAR[1]), None)
+        if near is None:
+            found.append({"text": text, "x": x, "y": y, "ax": 0, "ay": -18, "arrowwidth": 1, "showarrow": True,
+                          "arrowhead": 0, "font": {"size": 11}})  # fmt: skip
+        elif text not in near["text"].split(", "):
+            near["text"] += f", {text}"
+    return found

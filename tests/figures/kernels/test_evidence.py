@@ -54,6 +54,17 @@ def test_a_budget_that_was_not_tried_has_no_mark() -> None:
     assert not fidelity.draw(fidelity.prepare([row("recurrence", 1, 0.5, 7)])).layout.annotations
 
 
+def test_budgets_that_suffice_at_one_place_are_named_side_by_side() -> None:
+    rows = [
+        row("convolution", 1, 1.0, 1),
+        row("local", 1, 1.0, 1),
+        row("recurrence", 1, 0.98, 1),
+        row("attention", 8, 0.97, 8),
+    ]
+    marks = fidelity.draw(fidelity.prepare(rows)).layout.annotations
+    assert [mark.text for mark in marks] == ["w* 1, r* 1", "needs 8"]
+
+
 def test_many_families_and_budgets() -> None:
     info = fidelity.prepare([row(f"f{number % 50}", number, 0.5) for number in range(20_000)])
     assert (len(info.lines), info.remark) == (12, "12 of 50 families")
