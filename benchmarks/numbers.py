@@ -142,4 +142,5 @@ def _not_below(measured: Measured) -> str:
 def _family(row: dict[str, Any]) -> tuple[str, float]:
     """`attention in 14 of 16, emerged in 3`, and the share of the networks."""
     count, networks = (int(word) for word in row["networks"].split(" of "))
-    return f"{row['family']} in {row['networks']} (emerged in {round(row['emerged'] * networks)})", count / networks
+    told = "" if row["emerged"] is None else f" (emerged in {round(row['emerged'] * networks)})"
+    return f"{row['family']} in {row['networks']}{told}", count / networks

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import findings, modalities
+from benchmarks import findings, modalities, numbers
 from benchmarks.sweeps import found_anywhere, found_in_blocks, searched_beside_specialists
 from itnas.run import Run
 from itnas.store.kernels import KernelFile
@@ -54,3 +54,11 @@ def test_it_names_no_folder_of_the_machine_that_it_ran_on(run: Run) -> None:
     here = (Path(tempfile.gettempdir()), Path.home(), Path(sys.prefix), Path(__file__).parent.parent)
     assert not any(f"{place}/".encode() in content for place in here)
     assert not re.search(rb"[\"' =(]/[a-z]+/[\w.-]+/", content)
+
+
+def test_nothing_is_said_of_what_emerged_where_no_untrained_copies_were_looked_at() -> None:
+    known = {"task": "recall", "family": "attention", "networks": "3 of 4", "emerged": 0.5}
+    scores = {"task": "recall", "searched": 0.9, "specialist": "gru", "its score": 0.5, "difference (95 %)": "+0.4"}
+    measured = {"searched_and_specialists": [scores], "what_emerged": [known, known | {"emerged": None}]}
+    (row,) = numbers.found(measured)
+    assert row["some layer became"] == "attention in 3 of 4 (emerged in 2), attention in 3 of 4"
