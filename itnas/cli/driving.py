@@ -12,6 +12,7 @@ from itnas.cli.endings import INTERRUPTED, NO_SUCCESS, say
 from itnas.cli.findings_view import all_findings, print_findings
 from itnas.cli.options import option
 from itnas.cli.screen import say_json
+from itnas.shown import counted
 
 if TYPE_CHECKING:
     from itnas.search.sweep import Means, Sweep
@@ -63,3 +64,7 @@ def drive(sweep: Sweep, means: Means, stop: StopRequest, *, as_json: bool, quiet
     if not any(row["state"] == "complete" for row in reader.trials()):
         say(f"no trial succeeded: see `itnas trials {sweep.folder}`")
         raise typer.Exit(NO_SUCCESS)
+    failed = [row for row in reader.confirmations() if row["state"] == "failed"]
+    if failed:
+        told = counted(len(failed), "confirmation")
+        say(f"{told} failed: see `itnas status {sweep.folder}`; `itnas resume {sweep.folder}` tries again")

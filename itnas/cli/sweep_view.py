@@ -49,7 +49,8 @@ def picture(found: dict[str, Any]) -> RenderableType:
 
 
 def _failed(row: dict[str, Any]) -> str:
-    return f"trial {row['trial']} on {row['task']} failed: {row['reason']}"
+    who = "confirmation of trial" if row["phase"] == "confirm" else "trial"
+    return f"{who} {row['trial']} on {row['task']} failed: {row['reason']}"
 
 
 def _head(found: dict[str, Any]) -> Text:

@@ -18,6 +18,7 @@ from itnas.search.jobs import trial_job
 from itnas.search.proposer import Proposer
 from itnas.search.record import Recorder
 from itnas.search.settings import SweepSettings
+from itnas.shown import counted
 
 OnChange = Callable[[str, Job, Message | None], None]
 
@@ -54,7 +55,8 @@ class Driver:
         """Take over what a driver before this one left running."""
         for job in self.recorder.unfinished(self.settings):
             if job.attempt > self.settings.attempts:
-                self._fail(job, Failure(f"took its process down {job.attempt - 1} times"))
+                times = counted(job.attempt - 1, "time")
+                self._fail(job, Failure(f"was running when its process ended, {times}"))
             else:
                 self.again.append(job)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from itnas.plain import plain
 from itnas.search.confirm import Candidate
-from itnas.search.job import Failure, Job, Outcome, Rung
+from itnas.search.job import Failure, Job, Outcome, Phase, Rung
 from itnas.search.jobs import confirmation_job, trial_job
 from itnas.search.proposer import Event, Proposal
 from itnas.search.settings import SweepSettings
@@ -62,15 +62,32 @@ class Recorder:
     def attempt(self, job: Job) -> None:
         """Another attempt begins: what the one before it left is forgotten."""
         with self.writer.transaction():
-            for table in ("history", "replicas", "layers"):
-                self.writer.forget(table, job.trial, job.phase)
+            self._forget(job.trial, job.phase)
             begun = {"attempt": job.attempt, "started": time.time(), "state": "running", "worker": None}
             self._update(job, begun | ({"rung": 0} if job.phase == "search" else {}))
+
+    def _forget(self, trial: int, phase: Phase) -> None:
+        for table in ("history", "replicas", "layers"):
+            self.writer.forget(table, trial, phase)
 
     def release(self, job: Job) -> None:
         """The attempt was ended by us."""
         with self.writer.transaction():
             self._update(job, {"attempt": job.attempt - 1})
+
+    def absolve(self) -> None:
+        """What was left running counts no attempt: its driver was killed, and nothing that ran in it."""
+        with self.writer.transaction():
+            for table, key in (("trials", "number"), ("confirmations", "trial")):
+                for row in self.writer.rows(f"SELECT * FROM {table} WHERE state = 'running'"):
+                    self.writer.update(table, key, row[key], {"attempt": max(row["attempt"] - 1, 0)})
+
+    def reconsider(self) -> None:
+        """Confirmations that failed are yet to be done."""
+        with self.writer.transaction():
+            for row in self.writer.rows("SELECT trial FROM confirmations WHERE state = 'failed'"):
+                self._forget(row["trial"], "confirm")
+                self.writer.remove("confirmations", "trial", row["trial"])
 
     def note(self, kind: str, job: Job, text: str) -> None:
         """An entry of the log that no replay needs."""

@@ -148,6 +148,7 @@ class Sweep:
         deadline = math.inf if means.hours is None else time.monotonic() + 3600 * means.hours
         told = on_change if means.tensorboard is None else logged(means.tensorboard, on_change)
         driver = Driver(Recorder(self.writer), proposer, deadline=deadline, stop=stop, on_change=told)
+        self._settle_before(driver.recorder)
         self._state("running", means)
         started, state = time.monotonic(), "interrupted"
         try:
@@ -165,6 +166,15 @@ class Sweep:
         if state == "ended":
             self.writer.settle()
         return state
+
+    def _settle_before(self, recorder: Recorder) -> None:
+        """What the driver before this one has to answer for, and what a new one is to try again."""
+        state, before = self._value("state"), self._value("means", {})
+        if state == "running" and before.get("engine") == "ray":
+            # It was killed. A trial cannot have done that: each has a process of its own.
+            recorder.absolve()
+        if state in ("ended", "late"):
+            recorder.reconsider()
 
     def _examine(self, recorder: Recorder, stop: Callable[[], bool]) -> bool:
         """Confirmed networks that have no verdicts yet, as they were not asked for when they were trained."""

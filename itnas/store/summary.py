@@ -29,10 +29,7 @@ def summarise(reader: RunReader) -> dict[str, Any]:
         "driver": described(holder(reader.folder)) if at_work else None,
         "tasks": tasks,
         "running": running,
-        "failures": reader.rows(
-            "SELECT number AS trial, task, reason, finished FROM trials WHERE state = 'failed' "
-            "ORDER BY finished DESC LIMIT 5"
-        ),
+        "failures": _failures(reader),
         "seconds": _seconds(sweep) if at_work else sweep.get("seconds", 0.0),
         "seconds_left": _seconds_left(reader, sweep, tasks, settings) if at_work else None,
     }
@@ -82,6 +79,14 @@ def _verdict(reader: RunReader, trial: int | None) -> list[str]:
         "SELECT phase, replica, family FROM layers WHERE trial = ? AND head = -1 ORDER BY phase, replica, layer", trial
     )
     return [row["family"] for row in rows if (row["phase"], row["replica"]) == (rows[0]["phase"], rows[0]["replica"])]
+
+
+def _failures(reader: RunReader) -> list[dict[str, Any]]:
+    return reader.rows(
+        "SELECT number AS trial, 'search' AS phase, task, reason, finished FROM trials WHERE state = 'failed' "
+        "UNION ALL SELECT trial, 'confirm', task, reason, finished FROM confirmations WHERE state = 'failed' "
+        "ORDER BY phase, finished DESC LIMIT 5"
+    )
 
 
 def _running(reader: RunReader) -> list[dict[str, Any]]:

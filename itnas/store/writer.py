@@ -102,6 +102,10 @@ class RunWriter:
         told = ", ".join(f"{name} = ?" for name in changes)
         self.connection.execute(f"UPDATE {table} SET {told} WHERE {key} = ?", (*changes.values(), value))
 
+    def remove(self, table: str, key: str, value: Any) -> None:
+        """Remove one row."""
+        self.connection.execute(f"DELETE FROM {table} WHERE {key} = ?", (value,))
+
     def forget(self, table: str, trial: int, phase: str) -> None:
         """Remove what an earlier attempt left in a table."""
         self.connection.execute(f"DELETE FROM {table} WHERE trial = ? AND phase = ?", (trial, phase))

@@ -96,7 +96,7 @@ def test_a_trial_that_kills_its_process_is_failed_after_three_attempts(place: Pl
     check_ended(place.run, 4)
     found = _by_mishap(place.run)
     assert {state for state, _ in found["none"]} == {"complete"}
-    assert set(found["crashes"]) == {("failed", "took its process down 3 times")}
+    assert set(found["crashes"]) == {("failed", "was running when its process ended, 3 times")}
     assert resumed == 3 * len(found["crashes"])
 
 

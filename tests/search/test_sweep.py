@@ -214,7 +214,7 @@ def test_a_trial_that_kills_its_process_is_given_up(tmp_path: Path) -> None:
         assert sweep.run(INLINE, work=deadly) == "ended"
     trials = Run(folder).trials()
     assert list(trials["state"]) == ["complete", "complete", "failed", "complete"]
-    assert trials["reason"][2] == "took its process down 3 times"
+    assert trials["reason"][2] == "was running when its process ended, 3 times"
 
 
 def test_a_lost_worker_is_tried_again_and_then_given_up(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ class Trial(Shape):
     genome: str = told("hash of the genome")
     origin: Origin = told("who proposed it")
     state: State = told("how it stands")
-    attempt: int = told("how often it was begun")
+    attempt: int = told("how often it was begun, without the times that the sweep was ended under it")
     rung: int = told("rungs that it has reached")
     score: float | None = told(
         "mean over seeds at the best learning rate, in the task's metric; null before it has ended"
@@ -102,13 +102,14 @@ class Running(Shape):
     task: str = told("on which task")
     origin: Origin = told("who proposed it")
     name: str | None = told("the specialist's name")
-    attempt: int = told("how often it was begun")
+    attempt: int = told("how often it was begun, as in trials")
     rung: int = told("rungs that it has reached")
     started: str = told("when it began", "ISO 8601")
 
 
 class Failure(Shape):
     trial: int = told("which trial")
+    phase: Literal["search", "confirm"] = told("whether it failed in the search, or when it was confirmed")
     task: str = told("on which task")
     reason: str | None = told("why it failed")
     finished: str | None = told("when", "ISO 8601")
@@ -124,7 +125,7 @@ class Status(Shape):
     driver: str | None = told("the process that drives it, in words; null where none does")
     tasks: list[TaskStatus] = told("one for each task")
     running: list[Running] = told("trials that run now")
-    failures: list[Failure] = told("the latest five failures")
+    failures: list[Failure] = told("five failures: those of confirmations first, then the latest")
     seconds: float = told("time spent on it, over all sessions", "s")
     seconds_left: float | None = told("about how long it goes on; null where that cannot be told", "s")
 

@@ -1,0 +1,114 @@
+"""What the end of a driver means for what it left running."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from itnas.run import Run
+from itnas.search.job import Failure, Job, Message, Phase, Started
+from itnas.search.sweep import Means, Sweep
+from itnas.search.work import Work
+from itnas.store import RunReader, RunWriter
+from itnas.store.summary import summarise
+from tests.search.toy import toy_settings, toy_space, work
+from tests.started import Inside
+
+INLINE = Means(engine="inline")
+ABOUT = {"tasks": ["delay"], "trials": 4, "confirm": 1}
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def dying(phase: Phase) -> Work:
+    """The process ends in the first trial, or in the first confirmation."""
+
+    def die(job: Job, stop: Callable[[], bool]) -> Generator[Message, None, None]:
+        yield Started("here")
+        if job.phase == phase:
+            raise KilledError
+        yield from work(job, stop)
+
+    return die
+
+
+def kill(folder: Path, engine: str, phase: Phase) -> None:
+    """Begin, or go on, and leave run.db as a driver that was killed leaves it."""
+    opened = Sweep.open(folder) if folder.exists() else Sweep.create(folder, toy_space(), toy_settings(**ABOUT))
+    with opened as sweep, pytest.raises(KilledError):
+        sweep.run(INLINE, work=dying(phase))
+    with RunWriter(folder) as writer, writer.transaction():
+        writer.set("state", "running")
+        writer.set("means", {"engine": engine, "address": None, "slots": None})
+
+
+def resume(folder: Path, how: Work = work) -> None:
+    with Sweep.open(folder) as sweep:
+        assert sweep.run(INLINE, work=how) == "ended"
+
+
+@pytest.mark.parametrize("phase", ["search", "confirm"])
+def test_on_ray_the_end_of_the_driver_counts_against_nothing(tmp_path: Path, phase: Phase) -> None:
+    folder = tmp_path / "run"
+    for _ in range(4):
+        kill(folder, "ray", phase)
+    resume(folder)
+    for rows in (RunReader(folder).trials(), RunReader(folder).confirmations()):
+        assert {(row["state"], row["attempt"]) for row in rows} == {("complete", 1)}
+
+
+def test_inline_it_counts_and_the_reason_says_what_is_known(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    for _ in range(3):
+        kill(folder, "inline", "search")
+    resume(folder)
+    first, *others = RunReader(folder).trials()
+    assert (first["state"], first["reason"]) == ("failed", "was running when its process ended, 3 times")
+    assert {row["state"] for row in others} == {"complete"}
+
+
+def test_a_confirmation_that_failed_is_told_and_tried_again_when_the_sweep_has_ended(
+    tmp_path: Path, inside: Inside
+) -> None:
+    folder = tmp_path / "run"
+    for _ in range(3):
+        kill(folder, "inline", "confirm")
+    resume(folder)
+    (failed, *_) = summarise(RunReader(folder))["failures"]
+    assert (failed["phase"], failed["reason"]) == ("confirm", "was running when its process ended, 3 times")
+    told = f"confirmation of trial {failed['trial']} on delay failed: was running when its process ended, 3 times"
+    assert told in inside("status", folder)[1]
+    resume(folder)
+    assert {row["state"] for row in RunReader(folder).confirmations()} == {"complete"}
+    assert Run(folder).confirmations()["test_score"].notna().all()
+    assert summarise(RunReader(folder))["failures"] == []
+
+
+def test_a_sweep_that_ends_without_a_confirmation_says_so(tmp_path: Path, inside: Inside) -> None:
+    folder = tmp_path / "run"
+    for _ in range(3):
+        kill(folder, "inline", "confirm")
+    code, _, errors = inside("resume", folder, "--engine", "inline", "--quiet", "--confirm", "0")
+    assert (code, errors) == (
+        0,
+        f"itnas: 1 confirmation failed: see `itnas status {folder}`; `itnas resume {folder}` tries again\n",
+    )
+
+
+def test_one_that_fails_each_time_is_tried_once_a_resume(tmp_path: Path) -> None:
+    folder, tried = tmp_path / "run", list[int]()
+
+    def failing(job: Job, stop: Callable[[], bool]) -> Generator[Message, None, None]:
+        if job.phase == "confirm":
+            tried.append(job.attempt)
+            yield Failure("ValueError: no luck")
+        else:
+            yield from work(job, stop)
+
+    with Sweep.create(folder, toy_space(), toy_settings(**ABOUT)) as sweep:
+        assert sweep.run(INLINE, work=failing) == "ended"
+    once = len(tried)
+    resume(folder, failing)
+    assert tried == [1] * 2 * once
