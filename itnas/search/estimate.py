@@ -8,22 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 
 from itnas.allowance import usable_cores
 from itnas.genome import Genome
+from itnas.search.feasible import buildable, feasible
 from itnas.search.proposer import random_turn
 from itnas.search.settings import SweepSettings
 from itnas.search.sweep import Means
 from itnas.space import Space
-from itnas.space.constraints import Constraints
 from itnas.tasks import find
 from itnas.training import Training, recipe, setup_for
 
 TIMED_STEPS = 3
 TIMED_GENOMES = 4
-TRIED_GENOMES = 200
 
 
 def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, Any]:
@@ -63,33 +61,14 @@ def _threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _feasible(space: Space, settings: SweepSettings, label: str) -> list[Genome]:
-    """Random genomes that a trial on the task may be."""
-    rng, task = np.random.default_rng(settings.seed), settings.task(label)
-    found: list[Genome] = []
-    broken = ""
-    for _ in range(TRIED_GENOMES):
-        genome = space.genome(space.sample(rng))
-        said = space.violation(genome, task, settings.batch_size)
-        broken = said or broken
-        found += [genome] if said is None else []
-        if len(found) == TIMED_GENOMES:
-            break
-    if not found:
-        raise ValueError(f"space {space.name}: {TRIED_GENOMES} random genomes are refused on {label}; {broken}")
-    return found
-
-
 def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any]:
     task = settings.task(label)
     specials = min(len(settings.specialists), settings.trials)
     searched = settings.trials - specials
     random = sum(random_turn(number, settings.random_share) for number in range(searched))
-    genomes = _feasible(space, settings, label)
+    genomes = feasible(space, settings, label, TIMED_GENOMES)
     per_step = statistics.fmean(_seconds(genome, settings, label) for genome in genomes)
-    baselines = [space.baseline(name) for name in settings.specialists]
-    # One that cannot be built for the task fails at once.
-    built = [each for each in baselines if Constraints().violation(each, task) is None]
+    built = buildable(space, settings, label)
     special = statistics.fmean([_seconds(each, settings, label) for each in built] or [0.0])
     confirmations = settings.confirm + (1 if settings.confirm and specials else 0)
     steps = settings.steps or genomes[0].training.steps or task.steps

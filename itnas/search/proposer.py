@@ -15,6 +15,7 @@ import numpy as np
 
 from itnas.genome import Genome
 from itnas.models.specialists import specialist
+from itnas.search.feasible import commonest
 from itnas.search.pruning import Shadow
 from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
@@ -23,7 +24,7 @@ from itnas.space import Space
 from itnas.space.constraints import Constraints
 
 TRIES = 12  # proposals of known genomes in a row before something else is done
-INFEASIBLE = 200  # proposals against the constraints before the space is given up
+INFEASIBLE = 200  # proposals that cannot be trained before the space is given up
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Proposer:
                 return events, proposals
         origin = "random" if random_turn(state.proposals, self.settings.random_share) else "sampler"
         flat = sampler_kind(self.settings.sampler).flat
-        known = infeasible = 0
+        known, infeasible = 0, list[Genome]()
         while True:
             asked = state.study.ask("random" if origin == "random" else self.settings.sampler, flat=flat)
             genome = self.space.genome(self._active(asked.parameters))
@@ -111,7 +112,8 @@ class Proposer:
             data |= {key: value for key, value in _notes(asked).items() if value}
             barred = bool(earlier) and earlier[0] in self.barred
             if barred or (earlier and known < TRIES):
-                known, infeasible = known + 1, infeasible + barred
+                known += 1
+                infeasible += [genome] * barred
                 events.append(Event("ask", task, None, data | {"known": earlier[0]}))
                 self._end_known(state, asked.number, earlier[0])
             else:
@@ -127,12 +129,18 @@ class Proposer:
                 if broken is None:
                     state.proposals += 1
                     return events, proposals
-                infeasible += 1
-            if infeasible >= INFEASIBLE:
+                infeasible.append(genome)
+            if len(infeasible) >= INFEASIBLE:
                 raise ValueError(
-                    f"space {self.space.name}: {INFEASIBLE} proposals for one trial on {task} break the constraints: "
-                    "widen them"
+                    f"space {self.space.name}: {INFEASIBLE} proposals for one trial on {task} are refused, most of "
+                    f"them for this: {self._commonest(task, infeasible)}"
                 )
+
+    def _commonest(self, task: str, genomes: Sequence[Genome]) -> str:
+        """Why most of these cannot be trained on the task."""
+        own = self.settings.task(task)
+        reasons = {genome.hash: self.space.violation(genome, own, self.settings.batch_size) or "" for genome in genomes}
+        return commonest(reasons[genome.hash] for genome in genomes)
 
     def _propose_specialist(self, task: str, name: str) -> tuple[Event, Proposal]:
         """One that cannot be built for the task takes no place among the trials."""

@@ -17,6 +17,7 @@ from itnas.registry import check_choice
 from itnas.search.afterwards import examine_kept
 from itnas.search.circumstances import levels, machine, versions
 from itnas.search.driver import Driver, OnChange, ignore
+from itnas.search.feasible import check_feasible
 from itnas.search.inline import run_inline
 from itnas.search.proposer import Event, Proposer
 from itnas.search.record import Recorder
@@ -77,6 +78,7 @@ class Sweep:
     def create(cls, folder: Path, space: Space, settings: SweepSettings) -> Sweep:
         """A new run. The folder must not hold anything yet."""
         check_settings(settings)
+        check_feasible(space, settings, settings.tasks)
         folder = folder.resolve()
         if folder.exists() and not folder.is_dir():
             raise RunError(f"{folder} is a file: name a folder")
@@ -118,6 +120,7 @@ class Sweep:
         if settings == before:
             return
         check_settings(settings)
+        check_feasible(self.space, settings, [task for task in settings.tasks if task not in before.tasks])
         with self.writer.transaction(durable=True):
             self.writer.set("settings", settings.to_dict())
             self.writer.set("levels", levels(settings))

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from itnas.search.feasible import commonest
 from itnas.search.sweep import Means, Sweep
+from itnas.space import Space
 from itnas.store import RunError
 from tests.search.toy import swept, toy_settings, toy_space
 
@@ -57,6 +59,34 @@ def test_settings_that_cannot_run_are_refused_before_anything_is_made(
     with pytest.raises(ValueError, match=told):
         Sweep.create(tmp_path / "run", toy_space(), toy_settings(**changes))
     assert not (tmp_path / "run").exists()
+
+
+RECURRENT = "width: {choice: [8, 16]}\ndepth: 1\nlayers: {choice: [gru, lstm]}"
+NO_ORDER = "refused on ring-transfer; cannot be built for ring-transfer: .*order"
+
+
+def test_a_task_on_which_nothing_can_be_trained_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    space, folder = Space.parse(RECURRENT, "seq"), tmp_path / "run"
+    about = {"trials": 3, "specialists": []}
+    with pytest.raises(ValueError, match=NO_ORDER):
+        Sweep.create(folder, space, toy_settings(tasks=["recall", "ring-transfer"], **about))
+    assert not folder.exists()
+    with Sweep.create(folder, space, toy_settings(tasks=["recall"], **about)) as sweep:
+        before = sweep.settings
+        with pytest.raises(ValueError, match=NO_ORDER):
+            sweep.extend(tasks=["ring-transfer"])
+        assert sweep.settings == before
+
+
+def test_what_the_specialists_alone_make_of_a_task_needs_no_space(tmp_path: Path) -> None:
+    about = {"tasks": ["ring-transfer"], "trials": 1, "specialists": ["transformer"]}
+    with Sweep.create(tmp_path / "run", Space.parse(RECURRENT, "seq"), toy_settings(**about)):
+        pass
+
+
+def test_the_commonest_reason_is_told() -> None:
+    told = ["memory: 3 kB > 1 kB", "parameters: 1,200 > 10", "cannot be built", "parameters: 7 > 10"]
+    assert commonest(told) == "parameters: 1,200 > 10"
 
 
 @pytest.mark.parametrize(
