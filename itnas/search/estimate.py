@@ -13,7 +13,7 @@ import torch
 from itnas.allowance import usable_cores
 from itnas.genome import Genome
 from itnas.search.feasible import buildable, feasible
-from itnas.search.proposer import random_turn
+from itnas.search.proposer import random_turns
 from itnas.search.settings import SweepSettings
 from itnas.search.sweep import Means
 from itnas.space import Space
@@ -22,10 +22,12 @@ from itnas.training import Training, recipe, setup_for
 
 TIMED_STEPS = 3
 TIMED_GENOMES = 4
+WEIGHED_GENOMES = 64  # whose steps and learning rates are looked at
 
 
 def estimate(space: Space, settings: SweepSettings, means: Means) -> dict[str, Any]:
-    """A few genomes are trained for a few steps on each task; what they take is what the others may take."""
+    """A few genomes are trained for a few steps on each task; what a network of theirs takes for a step is what one of
+    the others may take, which have numbers of networks and steps of their own."""
     slots, threads = _at_once(settings, means)
     with _threads(threads):
         rows = [_of_task(space, settings, task) for task in settings.tasks]
@@ -62,31 +64,41 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 def _of_task(space: Space, settings: SweepSettings, label: str) -> dict[str, Any]:
-    task = settings.task(label)
-    specials = min(len(settings.specialists), settings.trials)
-    searched = settings.trials - specials
-    random = sum(random_turn(number, settings.random_share) for number in range(searched))
-    genomes = feasible(space, settings, label, TIMED_GENOMES)
-    per_step = statistics.fmean(_seconds(genome, settings, label) for genome in genomes)
+    drawn = feasible(space, settings, label, WEIGHED_GENOMES)
     built = buildable(space, settings, label)
-    special = statistics.fmean([_seconds(each, settings, label) for each in built] or [0.0])
+    specials = min(len(built), settings.trials)
+    searched = settings.trials - specials
+    random = random_turns(searched, settings.random_share)
     confirmations = settings.confirm + (1 if settings.confirm and specials else 0)
-    steps = settings.steps or genomes[0].training.steps or task.steps
-    # A confirmation trains other numbers of replicas, of one learning rate.
-    rates = len(genomes[0].training.learning_rates)
-    share = settings.confirm_replicas / (settings.replicas * rates)
-    seconds = steps * (special * specials + per_step * searched + per_step * confirmations * share)
+    networks = statistics.fmean(_networks(genome, settings) for genome in drawn)
+    # Networks times steps differ far more from genome to genome than what a network takes for a step.
+    timed = drawn[:TIMED_GENOMES]
+    per_step = sum(_seconds(genome, settings, label) for genome in timed) / sum(_networks(g, settings) for g in timed)
+    trial = per_step * statistics.fmean(_networks(each, settings) * _steps(each, settings, label) for each in drawn)
+    steps = statistics.fmean(_steps(genome, settings, label) for genome in drawn)
+    special = [_seconds(genome, settings, label) * _steps(genome, settings, label) for genome in built[:specials]]
+    # A confirmation trains replicas of one learning rate.
+    confirmation = per_step * settings.confirm_replicas * steps
     return {
         "task": label,
         "trials": settings.trials,
         "specialists": specials,
         "random": random,
         "sampler": searched - random,
-        "networks": settings.replicas * rates,
-        "steps": steps,
+        "networks": round(networks),
+        "steps": round(steps),
         "confirmations": confirmations,
-        "seconds": seconds,
+        "seconds": sum(special) + trial * searched + confirmation * confirmations,
     }
+
+
+def _networks(genome: Genome, settings: SweepSettings) -> int:
+    """That a trial of the genome trains at once."""
+    return settings.replicas * len(genome.training.learning_rates)
+
+
+def _steps(genome: Genome, settings: SweepSettings, label: str) -> int:
+    return settings.steps or genome.training.steps or find(label).steps
 
 
 def _seconds(genome: Genome, settings: SweepSettings, label: str) -> float:

@@ -251,5 +251,10 @@ def random_turn(count: int, share: float) -> bool:
     return share > 0 and (count == 0 or int(np.floor((count + 1) * share)) > int(np.floor(count * share)))
 
 
+def random_turns(count: int, share: float) -> int:
+    """How many of the first so many are random ones."""
+    return 1 + int(np.floor(count * share)) - int(np.floor(share)) if count > 0 and share > 0 else 0
+
+
 def _notes(asked: Asked) -> dict[str, Any]:
     return {"notes": asked.notes, "study_notes": asked.study_notes}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from itnas.search.proposer import TRIES, Event, Proposer
+from itnas.search.proposer import TRIES, Event, Proposer, random_turn, random_turns
 from itnas.search.samplers import SAMPLERS, sampler_kind
 from itnas.search.settings import SweepSettings
 from itnas.space import Space
@@ -76,6 +76,12 @@ def test_the_random_share_is_kept(share: float) -> None:
     sweep = Simulated(_proposer(tasks=["delay"], trials=42, random_share=share), 0)
     sweep.run()
     assert abs([proposal.origin for proposal in sweep.proposals].count("random") - 40 * share) <= 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 0.5, 1.0])
+def test_random_turns_are_counted_without_taking_them(share: float) -> None:
+    for count in (0, 1, 2, 5, 99, 100, 101):
+        assert random_turns(count, share) == sum(random_turn(number, share) for number in range(count))
 
 
 def test_no_genome_is_trained_twice_while_there_are_others() -> None:

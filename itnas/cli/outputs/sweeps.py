@@ -142,8 +142,8 @@ class TaskEstimate(Shape):
     specialists: int = told("of them, specialists")
     random: int = told("of them, proposed at random")
     sampler: int = told("of them, proposed by the sampler")
-    networks: int = told("networks of a trial: seeds times learning rates")
-    steps: int = told("training steps of a trial")
+    networks: int = told("networks of a trial: seeds times learning rates; the mean over genomes")
+    steps: int = told("training steps of a trial; the mean over genomes")
     confirmations: int = told("genomes that are trained again at the end")
     seconds: float = told("what all that takes, one trial after another", "s")
 
