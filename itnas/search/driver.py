@@ -51,12 +51,12 @@ class Driver:
     def settings(self) -> SweepSettings:
         return self.proposer.settings
 
-    def adopt(self) -> None:
-        """Take over what a driver before this one left running."""
+    def adopt(self, left: float) -> None:
+        """Take over what a driver before this one left running. `left`: when it wrote last; nothing has run since."""
         for job in self.recorder.unfinished(self.settings):
             if job.attempt > self.settings.attempts:
                 times = counted(job.attempt - 1, "time")
-                self._fail(job, Failure(f"was running when its process ended, {times}"))
+                self._fail(job, Failure(f"was running when its process ended, {times}"), left)
             else:
                 self.again.append(job)
 
@@ -95,7 +95,7 @@ class Driver:
             if message.retry:
                 self.lost(job, message.reason)
             else:
-                self._fail(job, message)
+                self._fail(job, message, time.time())
             return False
         self._complete(job, message)
         return False
@@ -103,7 +103,7 @@ class Driver:
     def lost(self, job: Job, reason: str) -> None:
         """The worker is gone, or its node is: the fault need not be the trial's."""
         if job.attempt >= self.settings.attempts:
-            self._fail(job, Failure(f"{reason} ({job.attempt} attempts)"))
+            self._fail(job, Failure(f"{reason} ({job.attempt} attempts)"), time.time())
             return
         self._over(job)
         self.recorder.note("lost", job, reason)
@@ -195,10 +195,10 @@ class Driver:
             self.recorder.complete(job, outcome, event, worker, self.settings)
         self.on_change("complete", job, outcome)
 
-    def _fail(self, job: Job, failure: Failure) -> None:
+    def _fail(self, job: Job, failure: Failure, ended: float) -> None:
         worker = self._over(job)
         event = None if job.phase == "confirm" else self.proposer.tell(job.trial, None)
-        self.recorder.fail(job, failure, event, worker)
+        self.recorder.fail(job, failure, event, worker, ended)
         self.on_change("failed", job, failure)
 
     def _over(self, job: Job) -> str | None:

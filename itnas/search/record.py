@@ -189,13 +189,14 @@ class Recorder:
         }
         self._update(job, ended)
 
-    def fail(self, job: Job, failure: Failure, event: Event | None, worker: str | None) -> None:
+    def fail(self, job: Job, failure: Failure, event: Event | None, worker: str | None, ended: float) -> None:
+        """`ended`: when, in seconds since the epoch."""
         with self.writer.transaction(durable=True):
             if event is not None:
                 self._log([event])
-            now = time.time()
-            ended = {"state": "failed", "worker": worker, "finished": now, "seconds": now - self._started(job)}
-            self._update(job, ended | {"reason": failure.reason})
+            seconds = ended - self._started(job)
+            failed = {"state": "failed", "worker": worker, "finished": ended, "seconds": seconds}
+            self._update(job, failed | {"reason": failure.reason})
             if failure.log:
                 row = {"trial": job.trial, "phase": job.phase, "attempt": job.attempt, "text": failure.log}
                 self.writer.put("logs", [row])

@@ -27,6 +27,7 @@ from itnas.search.tensorboard import logged
 from itnas.search.work import Work, perform
 from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
+from itnas.store.summary import spent
 from itnas.tasks import find
 
 ENGINES = ("ray", "inline")
@@ -151,11 +152,12 @@ class Sweep:
         deadline = math.inf if means.hours is None else time.monotonic() + 3600 * means.hours
         told = on_change if means.tensorboard is None else logged(means.tensorboard, on_change)
         driver = Driver(Recorder(self.writer), proposer, deadline=deadline, stop=stop, on_change=told)
+        left = RunReader(self.folder).last() or time.time()
         self._settle_before(driver.recorder)
-        self._state("running", means)
+        self._state("running", means, left)
         started, state = time.monotonic(), "interrupted"
         try:
-            driver.adopt()
+            driver.adopt(left)
             if not driver.finished:
                 _execute(driver, means, work)
             looked = not driver.finished or self._examine(driver.recorder, stop)
@@ -191,8 +193,11 @@ class Sweep:
     def _events(self) -> list[Event]:
         return events_of(RunReader(self.folder))
 
-    def _state(self, state: str, means: Means) -> None:
+    def _state(self, state: str, means: Means, left: float) -> None:
+        """`left`: when a driver wrote last; one that was killed could not say how long it had taken."""
+        seconds = spent(RunReader(self.folder).sweep(), left)
         with self.writer.transaction():
+            self.writer.set("seconds", seconds)
             self.writer.set("state", state)
             self.writer.set("session", time.time())
             self.writer.set("means", {"engine": means.engine, "address": means.address, "slots": means.slots})

@@ -49,9 +49,18 @@ class RunReader:
 
     def now(self) -> float | None:
         """Until when running trials have run: now, if a driver is at work, else when the last thing happened."""
-        if driven(self.folder):
-            return time.time()
-        (row,) = self.rows("SELECT max(time) AS last FROM events")
+        return time.time() if driven(self.folder) else self.last()
+
+    def last(self) -> float | None:
+        """When a driver wrote last, as far as the rows tell: other settings may be given without one at work."""
+        (row,) = self.rows(
+            "SELECT max(at) AS last FROM ("
+            "SELECT max(time) AS at FROM events WHERE kind != 'settings' "
+            "UNION ALL SELECT max(max(started, coalesce(finished, 0))) FROM trials "
+            "UNION ALL SELECT max(max(started, coalesce(finished, 0))) FROM confirmations "
+            "UNION ALL SELECT max(c.started + h.seconds) FROM confirmations AS c "
+            "JOIN history AS h ON h.trial = c.trial AND h.phase = 'confirm' WHERE c.state = 'running')"
+        )
         last: float | None = row["last"]
         return last
 

@@ -30,7 +30,7 @@ def summarise(reader: RunReader) -> dict[str, Any]:
         "tasks": tasks,
         "running": running,
         "failures": _failures(reader),
-        "seconds": _seconds(sweep) if at_work else sweep.get("seconds", 0.0),
+        "seconds": spent(sweep, reader.now()),
         "seconds_left": _seconds_left(reader, sweep, tasks, settings) if at_work else None,
     }
 
@@ -99,9 +99,12 @@ def _running(reader: RunReader) -> list[dict[str, Any]]:
     )
 
 
-def _seconds(sweep: dict[str, Any]) -> float:
+def spent(sweep: dict[str, Any], until: float | None) -> float:
+    """Seconds that drivers have taken, the last of them until then, if it has not said itself how long it took."""
     before = float(sweep.get("seconds", 0.0))
-    return before + time.time() - float(sweep["session"]) if sweep["state"] == "running" else before
+    if sweep["state"] != "running" or until is None:
+        return before
+    return before + max(until - float(sweep["session"]), 0.0)
 
 
 def _seconds_left(

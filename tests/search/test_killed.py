@@ -1,5 +1,6 @@
 """What the end of a driver means for what it left running."""
 
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -95,6 +96,55 @@ def test_a_sweep_that_ends_without_a_confirmation_says_so(tmp_path: Path, inside
         0,
         f"itnas: 1 confirmation failed: see `itnas status {folder}`; `itnas resume {folder}` tries again\n",
     )
+
+
+def test_time_at_which_nothing_ran_counts_for_nothing(tmp_path: Path) -> None:
+    """Each driver runs for a minute or so and is killed; an hour later the next one comes."""
+    folder = tmp_path / "run"
+    for _ in range(3):
+        kill(folder, "inline", "search")
+        _put_back(folder, 3600)
+    reader = RunReader(folder)
+    last = reader.last()
+    assert last == pytest.approx(time.time() - 3600, abs=60)
+    resume(folder)
+    failed = reader.trials()[0]
+    assert failed["finished"] == last
+    assert 0 <= failed["seconds"] < 60
+
+
+def test_what_a_killed_driver_has_spent_is_known_until_it_last_wrote(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    kill(folder, "inline", "confirm")
+    with RunWriter(folder) as writer, writer.transaction():
+        writer.set("seconds", 1000.0)
+        began = RunReader(folder).sweep()["session"] - 100
+        writer.set("session", began)
+        writer.event("settings", None, None, toy_settings(**ABOUT).to_dict())
+        writer.connection.execute("UPDATE events SET time = time + 999 WHERE kind = 'settings'")
+    before = summarise(RunReader(folder))["seconds"]
+    assert before == pytest.approx(1100, abs=30)
+    resume(folder)
+    assert summarise(RunReader(folder))["seconds"] == pytest.approx(before, abs=30)
+    assert RunReader(folder).sweep()["session"] > began
+
+
+def test_what_an_adopted_confirmation_had_reached_is_a_sign_of_life(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    kill(folder, "inline", "confirm")
+    (confirmed,) = RunReader(folder).confirmations()
+    rung = {"trial": confirmed["trial"], "phase": "confirm", "rung": 1, "replica": 0, "step": 1, "seconds": 77.0}
+    with RunWriter(folder) as writer, writer.transaction():
+        writer.put("history", [rung])
+    assert RunReader(folder).last() == confirmed["started"] + 77.0
+
+
+def _put_back(folder: Path, seconds: float) -> None:
+    """As if all had happened so much earlier."""
+    with RunWriter(folder) as writer, writer.transaction():
+        writer.connection.execute("UPDATE events SET time = time - ?", (seconds,))
+        writer.connection.execute("UPDATE trials SET started = started - ?1, finished = finished - ?1", (seconds,))
+        writer.set("session", RunReader(folder).sweep()["session"] - seconds)
 
 
 def test_one_that_fails_each_time_is_tried_once_a_resume(tmp_path: Path) -> None:

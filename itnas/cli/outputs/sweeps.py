@@ -126,7 +126,7 @@ class Status(Shape):
     tasks: list[TaskStatus] = told("one for each task")
     running: list[Running] = told("trials that run now")
     failures: list[Failure] = told("five failures: those of confirmations first, then the latest")
-    seconds: float = told("time spent on it, over all sessions", "s")
+    seconds: float = told("time that drivers have spent on it; of one that was killed, until it last wrote", "s")
     seconds_left: float | None = told("about how long it goes on; null where that cannot be told", "s")
 
 
