@@ -30,7 +30,7 @@ def status(
     reader = RunReader(run)
     if as_json:
         found = summarise(reader)
-        say_json(found | {name: [dated(row) for row in found[name]] for name in ("running", "failures")})
+        say_json(found | {name: [dated(row) for row in found[name]] for name in ("running", "interrupted", "failures")})
         return
     found = summarise(reader)
     if not watch:
@@ -84,7 +84,7 @@ def trials(
     if as_json or as_csv:
         show([dated(row) for row in rows], title="", as_json=as_json, as_csv=as_csv)
     else:
-        _table(rows)
+        _table(rows, reader.at_work_since())
 
 
 def _best(rows: list[dict[str, Any]], task: str, count: int) -> list[dict[str, Any]]:
@@ -92,7 +92,8 @@ def _best(rows: list[dict[str, Any]], task: str, count: int) -> list[dict[str, A
     return sorted(own, key=lambda row: -row["score"])[:count]
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
+def _table(rows: list[dict[str, Any]], since: float) -> None:
+    """`since`: when the driver that is at work began."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
@@ -105,7 +106,8 @@ def _table(rows: list[dict[str, Any]]) -> None:
     if any(row["reason"] for row in rows):
         table.add_column("reason", overflow="fold")
     for row in rows:
-        state = f"rung {row['rung']}" if row["state"] == "running" else row["state"]
+        going = f"rung {row['rung']}" if row["started"] >= since else "interrupted"
+        state = going if row["state"] == "running" else row["state"]
         again = f" (attempt {row['attempt']})" if row["attempt"] > 1 else ""
         table.add_row(
             str(row["number"]),

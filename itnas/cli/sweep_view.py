@@ -43,7 +43,9 @@ def picture(found: dict[str, Any]) -> RenderableType:
     """A summary for people."""
     parts: list[RenderableType] = [_head(found), _tasks(found["tasks"])]
     if found["running"]:
-        parts.append(_running(found["running"]))
+        parts.append(_begun("running", found["running"], "cyan"))
+    if found["interrupted"]:
+        parts.append(_begun("interrupted, to be run again", found["interrupted"], "yellow"))
     parts += [Text(_failed(row), style="red", overflow="ellipsis", no_wrap=True) for row in found["failures"][:3]]
     return Group(*parts)
 
@@ -85,14 +87,14 @@ def _tasks(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _running(rows: list[dict[str, Any]]) -> Text:
+def _begun(what: str, rows: list[dict[str, Any]], style: str) -> Text:
     shown = [
         ("confirming " if row["phase"] == "confirm" else "")
         + f"{row['trial']} ({row['name'] or row['origin']} on {row['task']}, rung {row['rung']})"
         for row in rows[:SHOWN_RUNNING]
     ]
     more = f" and {len(rows) - SHOWN_RUNNING} more" if len(rows) > SHOWN_RUNNING else ""
-    return Text(f"running: {', '.join(shown)}{more}", style="cyan")
+    return Text(f"{what}: {', '.join(shown)}{more}", style=style)
 
 
 def _print_line(console: Console, reader: RunReader, what: str, job: Any) -> None:

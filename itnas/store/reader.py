@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -50,6 +51,13 @@ class RunReader:
     def now(self) -> float | None:
         """Until when running trials have run: now, if a driver is at work, else when the last thing happened."""
         return time.time() if driven(self.folder) else self.last()
+
+    def at_work_since(self) -> float:
+        """When the driver that is at work began; infinity: none is. What began before then waits to be run again."""
+        if not driven(self.folder):
+            return math.inf
+        rows = self.rows("SELECT value FROM sweep WHERE key = 'session'")
+        return float(self._parsed(rows[0]["value"])) if rows else math.inf
 
     def last(self) -> float | None:
         """When a driver wrote last, as far as the rows tell: other settings may be given without one at work."""

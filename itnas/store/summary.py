@@ -10,6 +10,8 @@ from itnas.store.lock import described, driven, holder
 from itnas.store.reader import RunReader
 from itnas.store.schema import ENDED
 
+Rows = list[dict[str, Any]]
+
 
 def summarise(reader: RunReader) -> dict[str, Any]:
     """State, driver, counts and bests per task, what runs now, the latest failures, and when it may end."""
@@ -20,8 +22,10 @@ def summarise(reader: RunReader) -> dict[str, Any]:
     if state in ("running", "created") and not at_work:
         # Killed before it could say so.
         state = "interrupted"
-    tasks = [_task(reader, task, settings) for task in settings["tasks"]]
-    running = _running(reader)
+    since, begun = reader.at_work_since(), _begun(reader)
+    running = [row for row in begun if row["started"] >= since]
+    interrupted = [row for row in begun if row["started"] < since]
+    tasks = [_task(reader, task, settings, running, interrupted) for task in settings["tasks"]]
     return {
         "run": str(reader.folder),
         "space": sweep["space"]["name"],
@@ -29,13 +33,14 @@ def summarise(reader: RunReader) -> dict[str, Any]:
         "driver": described(holder(reader.folder)) if at_work else None,
         "tasks": tasks,
         "running": running,
+        "interrupted": interrupted,
         "failures": _failures(reader),
         "seconds": spent(sweep, reader.now()),
         "seconds_left": _seconds_left(reader, sweep, tasks, settings) if at_work else None,
     }
 
 
-def _task(reader: RunReader, task: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _task(reader: RunReader, task: str, settings: dict[str, Any], running: Rows, interrupted: Rows) -> dict[str, Any]:
     counts: dict[str, int] = defaultdict(int)
     for row in reader.rows("SELECT state, count(*) AS n FROM trials WHERE task = ? GROUP BY state", task):
         counts[row["state"]] = row["n"]
@@ -48,9 +53,11 @@ def _task(reader: RunReader, task: str, settings: dict[str, Any]) -> dict[str, A
         "task": task,
         "asked": settings["trials"],
         "ended": sum(counts[name] for name in ENDED),
-        **{name: counts[name] for name in (*ENDED, "infeasible", "running")},
+        **{name: counts[name] for name in (*ENDED, "infeasible")},
+        "running": _count(running, task, "search"),
         "confirmed": confirmed["complete"],
-        "confirming": confirmed["running"],
+        "confirming": _count(running, task, "confirm"),
+        "interrupted": _count(interrupted, task, "search") + _count(interrupted, task, "confirm"),
         "best_trial": best.get("number"),
         "score": best.get("score"),
         "score_low": best.get("score_low"),
@@ -59,6 +66,10 @@ def _task(reader: RunReader, task: str, settings: dict[str, Any]) -> dict[str, A
         "specialist": special.get("name"),
         "specialist_score": special.get("score"),
     }
+
+
+def _count(rows: Rows, task: str, phase: str) -> int:
+    return sum(row["task"] == task and row["phase"] == phase for row in rows)
 
 
 def _best(reader: RunReader, task: str, whose: str) -> dict[str, Any]:
@@ -89,7 +100,8 @@ def _failures(reader: RunReader) -> list[dict[str, Any]]:
     )
 
 
-def _running(reader: RunReader) -> list[dict[str, Any]]:
+def _begun(reader: RunReader) -> Rows:
+    """Trials and confirmations that have not ended."""
     return reader.rows(
         "SELECT number AS trial, 'search' AS phase, task, origin, name, attempt, rung, started FROM trials "
         "WHERE state = 'running' UNION ALL "

@@ -1,5 +1,6 @@
 """What the end of a driver means for what it left running."""
 
+import json
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -96,6 +97,41 @@ def test_a_sweep_that_ends_without_a_confirmation_says_so(tmp_path: Path, inside
         0,
         f"itnas: 1 confirmation failed: see `itnas status {folder}`; `itnas resume {folder}` tries again\n",
     )
+
+
+def test_what_a_driver_that_is_gone_left_is_told_as_interrupted(tmp_path: Path, inside: Inside) -> None:
+    folder = tmp_path / "run"
+    kill(folder, "inline", "search")
+    (task,) = summarise(RunReader(folder))["tasks"]
+    assert (task["running"], task["interrupted"]) == (0, 1)
+    told = json.loads(inside("status", folder, "--json")[1])
+    assert told["running"] == []
+    assert [row["trial"] for row in told["interrupted"]] == [0]
+    shown = inside("status", folder)[1]
+    assert "interrupted, to be run again: 0 (gru on delay, rung 0)" in shown
+    assert "running:" not in shown
+    assert "interrupted" in inside("trials", folder, "--state", "running")[1]
+
+
+def test_what_waits_is_told_from_what_runs(tmp_path: Path) -> None:
+    """Two were left running; the next driver runs one after the other."""
+    folder, seen = tmp_path / "run", list[list[list[int]]]()
+    kill(folder, "inline", "search")
+    with RunWriter(folder) as writer, writer.transaction():
+        (row,) = writer.rows("SELECT * FROM trials")
+        writer.put("trials", [row | {"number": 1}])
+    first = RunReader(folder).trials()[0]
+
+    def looking(job: Job, stop: Callable[[], bool]) -> Generator[Message, None, None]:
+        found = summarise(RunReader(folder))
+        seen.append([[row["trial"] for row in found[name]] for name in ("running", "interrupted")])
+        raise KilledError
+        yield from work(job, stop)
+
+    with Sweep.open(folder) as sweep, pytest.raises(KilledError):
+        sweep.run(INLINE, work=looking)
+    assert first["number"] == 0
+    assert seen == [[[0], [1]]]
 
 
 def test_time_at_which_nothing_ran_counts_for_nothing(tmp_path: Path) -> None:
