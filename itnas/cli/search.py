@@ -155,7 +155,7 @@ def search(
     use_data(data)
     from itnas.search.profiles import profile as settings_of
     from itnas.search.settings import SweepSettings
-    from itnas.search.sweep import Means, Sweep, check_data, check_settings, default_folder
+    from itnas.search.sweep import Means, Sweep, check_data, check_device, check_settings, default_folder
     from itnas.space import Space
 
     given = {
@@ -191,6 +191,7 @@ def search(
     if dry_run:
         _estimate(found, settings, means, as_json=as_json)
         return
+    check_device(settings, address)
     check_data(settings, address)
     folder = default_folder(found, settings) if run is None else run
     # From the first moment at which others can see the run, they can also stop it.

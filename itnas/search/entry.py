@@ -9,7 +9,7 @@ from typing import Any
 from itnas.run import Run
 from itnas.search.profiles import profile as settings_of
 from itnas.search.settings import SweepSettings
-from itnas.search.sweep import Means, Sweep, check_data, default_folder
+from itnas.search.sweep import Means, Sweep, check_data, check_device, default_folder
 from itnas.signals import stop_request
 from itnas.space import Space
 
@@ -36,6 +36,7 @@ def run_search(
     labels = [tasks] if isinstance(tasks, str) else list(tasks)
     chosen = SweepSettings.from_dict(settings_of(profile) | settings | {"tasks": labels}, "search")
     means = Means(engine=engine, address=address, slots=slots, hours=hours)
+    check_device(chosen, address)
     check_data(chosen, address)
     folder = default_folder(found, chosen) if run is None else Path(run)
     # Before there is a run that `itnas stop` can find.

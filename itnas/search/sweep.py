@@ -29,6 +29,7 @@ from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
 from itnas.store.summary import spent
 from itnas.tasks import find
+from itnas.training import setup_for
 
 ENGINES = ("ray", "inline")
 # What a start that was killed may leave behind before there is a run.
@@ -215,6 +216,7 @@ def events_of(reader: RunReader) -> list[Event]:
 
 
 def _execute(driver: Driver, means: Means, work: Work) -> None:
+    check_device(driver.settings, means.address)
     if means.engine == "inline":
         run_inline(driver, work)
         return
@@ -250,6 +252,12 @@ def check_data(settings: SweepSettings, address: str | None) -> None:
             raise ValueError(f"task {label}: {task.lacks}")
         for split in ("train", "validation", *(["test"] if settings.confirm else [])):
             task.split_size(split)
+
+
+def check_device(settings: SweepSettings, address: str | None) -> None:
+    """Refuse a device that this machine lacks; where trials run elsewhere, it may be there alone."""
+    if address is None:
+        setup_for(settings.device)
 
 
 def default_folder(space: Space, settings: SweepSettings) -> Path:

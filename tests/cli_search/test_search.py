@@ -12,6 +12,7 @@ import pytest
 
 import itnas as package
 from itnas.search.sweep import Sweep
+from tests.chaos.misbehaving import space
 from tests.cli_search.small import SMALL
 from tests.search.toy import toy_settings, toy_space
 from tests.started import Inside, itnas
@@ -195,12 +196,34 @@ def test_bad_input_ends_in_one_sentence(arguments: list[str], told: str) -> None
 
 
 def test_a_sweep_without_a_success_says_so(tmp_path: Path) -> None:
-    done = itnas("search", "emergence", "--run", tmp_path / "run", *SMALL, "--device", "cuda:7", "-q")
-    assert done.returncode == 3
+    (tmp_path / "space.yaml").write_text(space("raises", good=0))
+    run, task = tmp_path / "run", "tests.chaos.misbehaving:Misbehaving"
+    few = ("--engine", "inline", "--trials", "2", "--replicas", "1", "--rungs", "2", "--specialists", "none", "-q")
+    done = itnas("search", tmp_path / "space.yaml", "-t", task, *few, "--run", run)
+    assert done.returncode == 3, done.stderr
     assert "no trial succeeded" in done.stderr
-    rows = json.loads(itnas("trials", tmp_path / "run", "--json").stdout)
+    rows = json.loads(itnas("trials", run, "--json").stdout)
     assert {row["state"] for row in rows} == {"failed"}
-    assert all("cuda:7" in row["reason"] for row in rows)
+    assert {row["reason"] for row in rows} == {"ValueError: planted in two lines"}
+
+
+@pytest.mark.parametrize("engine", ["inline", "ray"])
+def test_a_device_that_is_not_here_is_refused_before_anything_is_made(
+    tmp_path: Path, inside: Inside, engine: str
+) -> None:
+    device = ("--device", "cuda:77")
+    code, out, errors = inside("search", "emergence", "--run", tmp_path / "run", *SMALL, *device, "--engine", engine)
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert "device 'cuda:77' asked for, but torch sees" in errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_spoilt_where_its_device_is_missing(tmp_path: Path, inside: Inside) -> None:
+    with Sweep.create(tmp_path / "run", toy_space(), toy_settings(device="cuda:77")):
+        pass
+    code, _, errors = inside("resume", tmp_path / "run", "--engine", "inline")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert package.Run(tmp_path / "run").trials().empty
 
 
 def test_a_run_that_is_there_is_not_written_over(swept: Path) -> None:
