@@ -12,6 +12,7 @@ from itnas.cli.endings import INTERRUPTED, NO_SUCCESS, say
 from itnas.cli.findings_view import all_findings, print_findings
 from itnas.cli.options import option
 from itnas.cli.screen import say_json
+from itnas.cli.targets import check_folder
 from itnas.shown import counted
 
 if TYPE_CHECKING:
@@ -40,6 +41,17 @@ RayLogs = Annotated[
 TensorBoard = Annotated[
     Path | None, option("--tensorboard", takes="folder", told="Also log scores for TensorBoard there.")
 ]
+
+
+def means_of(
+    engine: str, address: str | None, slots: int | None, hours: float | None, ray_logs: Path | None, board: Path | None
+) -> Means:
+    """By what means, where that can be: folders for logs included."""
+    from itnas.search.sweep import Means
+
+    check_folder("--ray-logs", ray_logs)
+    check_folder("--tensorboard", board)
+    return Means(engine=engine, address=address, slots=slots, hours=hours, ray_logs=ray_logs, tensorboard=board)
 
 
 def drive(sweep: Sweep, means: Means, stop: StopRequest, *, as_json: bool, quiet: bool) -> None:

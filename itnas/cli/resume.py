@@ -6,7 +6,7 @@ from typing import Annotated
 
 from itnas.cli import complete, names
 from itnas.cli.data import use_data
-from itnas.cli.driving import Engine, Hours, RayLogs, Slots, TensorBoard, drive
+from itnas.cli.driving import Engine, Hours, RayLogs, Slots, TensorBoard, drive, means_of
 from itnas.cli.options import TASKS, Address, AsJson, Data, Quiet, RunFolder, chosen, option
 from itnas.cli.screen import check_finite
 from itnas.signals import stop_request
@@ -67,9 +67,9 @@ def resume(
     """Go on with a run that was interrupted, or give one more trials or tasks."""
     check_finite(random_share=random_share, timeout=timeout, hours=hours)
     use_data(data)
-    from itnas.search.sweep import Means, Sweep
+    from itnas.search.sweep import Sweep
 
-    means = Means(engine=engine, address=address, slots=slots, hours=hours, ray_logs=ray_logs, tensorboard=tensorboard)
+    means = means_of(engine, address, slots, hours, ray_logs, tensorboard)
     with stop_request() as stop, Sweep.open(run) as sweep:
         given = {
             "trials": trials,

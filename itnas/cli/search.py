@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from itnas.cli import complete, names
 from itnas.cli.data import use_data
-from itnas.cli.driving import Engine, Hours, RayLogs, Slots, TensorBoard, drive
+from itnas.cli.driving import Engine, Hours, RayLogs, Slots, TensorBoard, drive, means_of
 from itnas.cli.options import TASKS, Address, AsJson, Data, Quiet, argument, chosen, flag, option
 from itnas.cli.screen import check_finite, console, say_json
 from itnas.shown import duration
@@ -155,7 +155,7 @@ def search(
     use_data(data)
     from itnas.search.profiles import profile as settings_of
     from itnas.search.settings import SweepSettings
-    from itnas.search.sweep import Means, Sweep, check_data, check_device, check_settings, default_folder
+    from itnas.search.sweep import Sweep, check_data, check_device, check_settings, default_folder
     from itnas.space import Space
 
     given = {
@@ -185,7 +185,7 @@ def search(
     }
     chosen = {name: value for name, value in given.items() if value is not None}
     settings = SweepSettings.from_dict(settings_of(profile) | chosen, "search")
-    means = Means(engine=engine, address=address, slots=slots, hours=hours, ray_logs=ray_logs, tensorboard=tensorboard)
+    means = means_of(engine, address, slots, hours, ray_logs, tensorboard)
     found = Space.load(space)
     check_settings(settings)
     if dry_run:

@@ -1,4 +1,4 @@
-"""Files that a command is to write: what could not be written is said before the work, not after it."""
+"""Files and folders that a command is to write: what could not be written is said before the work, not after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,22 @@ def check_target(option: str, path: Path | None, endings: Sequence[str] = ()) ->
         check_suffix(path.name, endings)
     if path.is_dir():
         raise ValueError(f"{option} {path} is a folder: name a file")
-    there = next(parent for parent in path.absolute().parents if parent.exists())
+    _check_room(option, path, path.parent)
+
+
+def check_folder(option: str, path: Path | None) -> None:
+    """Refuse a folder in which nothing can be written."""
+    if path is None:
+        return
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{option} {path} is a file: name a folder")
+    _check_room(option, path, path)
+
+
+def _check_room(option: str, path: Path, folder: Path) -> None:
+    """`folder`: where something is to be written, there or still to be made."""
+    own = folder.absolute()
+    there = next(each for each in (own, *own.parents) if each.exists())
     if not there.is_dir():
         raise ValueError(f"{option} {path} lies below a file: name another place")
     try:

@@ -86,6 +86,7 @@ class Sweep:
             raise RunError(f"{folder} is a file: name a folder")
         if folder.is_dir() and not all(path.name.startswith(BEGUN) for path in folder.iterdir()):
             raise RunError(f"{folder} is not empty: go on with `itnas resume {folder}`, or name another with --run")
+        about = {"versions": versions(), "levels": levels(settings)}
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             lock = stack.enter_context(RunLock(folder))
@@ -95,8 +96,8 @@ class Sweep:
                 writer.set("settings", settings.to_dict())
                 writer.set("created", time.time())
                 writer.set("state", "created")
-                writer.set("versions", versions())
-                writer.set("levels", levels(settings))
+                for name, value in about.items():
+                    writer.set(name, value)
                 writer.event("settings", None, None, settings.to_dict())
             stack.pop_all()
         return cls(folder, lock, writer)
@@ -236,6 +237,7 @@ def check_settings(settings: SweepSettings) -> None:
         task = find(label)
         if settings.length is not None:
             task.check_length(settings.length)
+            settings.task(label)  # has rules of its own
         size = settings.batch_size or task.batch_size
         if size < settings.devices_per_trial:
             raise ValueError(

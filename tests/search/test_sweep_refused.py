@@ -51,6 +51,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
         ({"tasks": ["dealy"]}, "did you mean 'delay'"),
         ({"sampler": "tpee"}, "did you mean 'tpe'"),
         ({"tasks": ["delay"], "length": 0}, "length"),
+        ({"tasks": ["recall"], "length": 17}, "4 x pairs <= length must hold, got pairs=8, length=17"),
     ],
 )
 def test_settings_that_cannot_run_are_refused_before_anything_is_made(
