@@ -82,7 +82,7 @@ def trials(
             raise ValueError(f"--best must be at least 1, got {best}")
         rows = [row for task in known for row in _best(rows, task, best)]
     if as_json or as_csv:
-        show([dated(row) for row in rows], title="", as_json=as_json, as_csv=as_csv)
+        show([dated(row) for row in rows], title="", as_json=as_json, as_csv=as_csv, output="trials")
     else:
         _table(rows, reader.at_work_since())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,21 +17,34 @@ from itnas.registry import check_choice
 
 
 def show(
-    rows: Sequence[Mapping[str, Any]], *, title: str, as_json: bool, as_csv: bool, shown: Sequence[str] | None = None
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    title: str,
+    as_json: bool,
+    as_csv: bool,
+    output: str | None = None,
+    shown: Sequence[str] | None = None,
 ) -> None:
-    """Print rows that share their keys; the table leaves out what is not `shown`."""
+    """Print rows that share their keys; the table leaves out what is not `shown`. `output`: the name under which
+    `itnas.cli.outputs` has those keys, for listings that may be empty."""
     exclude(json=as_json, csv=as_csv)
     if as_json:
         say_json(list(rows))
     elif as_csv:
-        _write_csv(rows)
+        columns = list(rows[0]) if rows else _columns(output)
+        sys.stdout.write(csv_text(columns, [[_csv_cell(row[name]) for name in columns] for row in rows]))
     else:
         _write_table(rows, title, shown)
 
 
-def _write_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    columns = list(rows[0]) if rows else []
-    sys.stdout.write(csv_text(columns, [[_csv_cell(row[name]) for name in columns] for row in rows]))
+def _columns(output: str | None) -> list[str]:
+    """Those of a listing without rows."""
+    if output is None:
+        return []
+    from itnas.cli.outputs import OUTPUTS
+
+    (row,) = typing.get_args(OUTPUTS[output].holds)
+    return list(row.model_fields)
 
 
 def _csv_cell(cell: Any) -> Any:

@@ -31,7 +31,7 @@ def replay(
             for event in reader.events()
             if event["kind"] == "ask"
         ]
-        show(rows, title="Proposals", as_json=as_json, as_csv=as_csv)
+        show(rows, title="Proposals", as_json=as_json, as_csv=as_csv, output="replay")
         return
     from itnas.search.replay import replay as replayed
 

@@ -52,7 +52,7 @@ def runs(
     found = [path.parent for path in sorted(folder.rglob("run.db")) if is_run(path.parent)]
     rows = [_row(path) for path in found]
     if as_json or as_csv:
-        show(rows, title="", as_json=as_json, as_csv=as_csv)
+        show(rows, title="", as_json=as_json, as_csv=as_csv, output="runs")
     elif rows:
         _table(rows)
     else:

@@ -12,15 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from itnas.cli import main
 from itnas.cli.outputs import OUTPUTS
 from itnas.cli.outputs.page import page
 from itnas.cli.screen import plain, say_json
+from itnas.search.sweep import Sweep
 from tests.cli.surface import COMMANDS, options
 from tests.cli_search.small import SMALL
-from tests.started import ALONE, START, itnas
+from tests.search.toy import toy_settings, toy_space
+from tests.started import ALONE, START, Inside, itnas
 
 ROOT = Path(__file__).parent.parent.parent
 # What each row of the page is made with; RUN is the small sweep, OUT an empty folder, MORE a copy of the sweep.
@@ -84,6 +87,20 @@ def test_every_command_with_json_is_on_it() -> None:
 
 def test_every_output_is_made_here() -> None:
     assert set(MADE) | LONGER == set(OUTPUTS)
+
+
+@pytest.mark.parametrize("command", ["trials", "replay", "runs"])
+def test_a_listing_without_rows_has_the_columns_of_one_with_rows(
+    swept: Path, tmp_path: Path, inside: Inside, command: str
+) -> None:
+    empty = tmp_path / "empty"
+    if command == "runs":
+        empty.mkdir()
+    else:
+        Sweep.create(empty, toy_space(), toy_settings()).__exit__(None, None, None)
+    told, expected = (pd.read_csv(io.StringIO(inside(command, folder, "--csv")[1])) for folder in (empty, swept))
+    assert told.empty
+    assert list(told) == list(expected)
 
 
 SLOW = {"bench"}
