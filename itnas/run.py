@@ -10,6 +10,7 @@ from itnas.genome import Genome
 from itnas.pareto import pareto_front
 from itnas.ranking import best_searched, best_specialist, confirmed_scores
 from itnas.rungs import UNSTOPPED, rung_correlations
+from itnas.shown import typed
 from itnas.store import RunError, RunReader, placed
 
 if TYPE_CHECKING:
@@ -109,9 +110,10 @@ class Run:
         trials, confirmed = self.reader.trials(own), confirmed_scores(self.reader.confirmations())
         best = best_searched(trials, confirmed) or best_specialist(trials, confirmed)
         if best is None:
+            where = typed(self.folder)
             raise RunError(
-                f"{self.folder}: no trial on {own} is complete yet: see `itnas status {self.folder}`, and go on with "
-                f"`itnas resume {self.folder}`"
+                f"{self.folder}: no trial on {own} is complete yet: see `itnas status {where}`, and go on with "
+                f"`itnas resume {where}`"
             )
         return int(best["number"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +43,11 @@ def counted(count: int, noun: str) -> str:
     first, *rest = noun.split(" per ")
     many = first if count == 1 else f"{first}s"
     return " per ".join([f"{count:,} {many}", *rest])
+
+
+def typed(path: object) -> str:
+    """A path, or a trial as RUN:TRIAL, as a shell wants it: what is printed to be copied says what it means there."""
+    return shlex.quote(str(path))
 
 
 def one_line(said: object, most: int = 300) -> str:

@@ -13,7 +13,7 @@ from itnas.cli.findings_view import all_findings, print_findings
 from itnas.cli.options import option
 from itnas.cli.screen import say_json
 from itnas.cli.targets import check_folder
-from itnas.shown import counted
+from itnas.shown import counted, typed
 
 if TYPE_CHECKING:
     from itnas.search.sweep import Means, Sweep
@@ -65,18 +65,18 @@ def drive(sweep: Sweep, means: Means, stop: StopRequest, *, as_json: bool, quiet
         state = sweep.run(means, stop=stop, on_change=on_change)
     run = Run(sweep.folder)
     if state == "interrupted":
-        say(f"interrupted; `itnas resume {sweep.folder}` goes on")
+        say(f"interrupted; `itnas resume {typed(sweep.folder)}` goes on")
         raise typer.Exit(INTERRUPTED)
     if state == "late" and not quiet:
-        say(f"the time is up; `itnas resume {sweep.folder}` goes on")
+        say(f"the time is up; `itnas resume {typed(sweep.folder)}` goes on")
     if as_json:
         say_json({"run": sweep.folder, "state": state, "findings": all_findings(run)})
     else:
         print_findings(run)
     if not any(row["state"] == "complete" for row in reader.trials()):
-        say(f"no trial succeeded: see `itnas trials {sweep.folder}`")
+        say(f"no trial succeeded: see `itnas trials {typed(sweep.folder)}`")
         raise typer.Exit(NO_SUCCESS)
     failed = [row for row in reader.confirmations() if row["state"] == "failed"]
     if failed:
-        told = counted(len(failed), "confirmation")
-        say(f"{told} failed: see `itnas status {sweep.folder}`; `itnas resume {sweep.folder}` tries again")
+        told, where = counted(len(failed), "confirmation"), typed(sweep.folder)
+        say(f"{told} failed: see `itnas status {where}`; `itnas resume {where}` tries again")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from itnas.cli.screen import console as screen
 from itnas.cli.sweep_view import interval
 from itnas.files import near
+from itnas.shown import typed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,13 +111,14 @@ def _early(rows: list[dict[str, Any]]) -> Table:
 def _written(run: Run, rows: list[dict[str, Any]]) -> list[str]:
     """Where things are, and what looks into them. Lines are not wrapped: their ends are commands to copy."""
     here = near(run.folder)
-    lines = [f"Written to {here}", f"  run.db: all tables (itnas trials {here})"]
+    lines = [f"Written to {here}", f"  run.db: all tables (itnas trials {typed(here)})"]
     for row in rows:
         trial = row["best_trial"]
         kept = {} if trial is None else run.kept(trial)
         if kept:
             paths = " and ".join(sorted(kept.values(), reverse=True))
-            lines.append(f"  {paths}: trial {trial}, the best on {row['task']} (itnas explain {here}:{trial})")
+            command = f"itnas explain {typed(f'{here}:{trial}')}"
+            lines.append(f"  {paths}: trial {trial}, the best on {row['task']} ({command})")
     return lines
 
 

@@ -14,7 +14,7 @@ from itnas.cli.endings import NO
 from itnas.cli.listing import show
 from itnas.cli.options import AsCsv, AsJson, RunFolder, argument, flag, option
 from itnas.cli.screen import console, exclude, say_json
-from itnas.shown import moment, size
+from itnas.shown import moment, size, typed
 
 
 def runs(
@@ -69,7 +69,7 @@ def stop(run: RunFolder, as_json: AsJson = False) -> None:
     if as_json:
         say_json({"run": run, "process": pid})
     else:
-        typer.echo(f"asked process {pid} to stop; `itnas status {run}` tells when it has")
+        typer.echo(f"asked process {pid} to stop; `itnas status {typed(run)}` tells when it has")
 
 
 def _row(folder: Path) -> dict[str, Any]:

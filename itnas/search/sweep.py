@@ -25,6 +25,7 @@ from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
 from itnas.search.tensorboard import logged
 from itnas.search.work import Work, perform
+from itnas.shown import typed
 from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
 from itnas.store.summary import spent
@@ -85,7 +86,9 @@ class Sweep:
         if folder.exists() and not folder.is_dir():
             raise RunError(f"{folder} is a file: name a folder")
         if folder.is_dir() and not all(path.name.startswith(BEGUN) for path in folder.iterdir()):
-            raise RunError(f"{folder} is not empty: go on with `itnas resume {folder}`, or name another with --run")
+            raise RunError(
+                f"{folder} is not empty: go on with `itnas resume {typed(folder)}`, or name another with --run"
+            )
         about = {"versions": versions(), "levels": levels(settings)}
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from itnas.flock import locked
-from itnas.shown import moment
+from itnas.shown import moment, typed
 from itnas.store.connect import RunError
 
 LOCK = "driver.lock"
@@ -42,7 +42,7 @@ class RunLock:
             os.close(descriptor)
             raise RunError(
                 f"{self.path.parent} is being driven by {described(holder(self.path.parent))}: wait for it, or end it "
-                f"with `itnas stop {self.path.parent}`"
+                f"with `itnas stop {typed(self.path.parent)}`"
             )
         self.descriptor = descriptor
         about = {"pid": os.getpid(), "host": socket.gethostname(), "started": time.time()}

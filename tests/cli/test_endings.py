@@ -1,6 +1,8 @@
 """How commands end: one sentence and a code for whatever was typed, whatever lies there, whoever reads."""
 
 import io
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -138,6 +140,16 @@ def test_a_run_may_be_called_anything(swept: Path, tmp_path: Path) -> None:
     plain = itnas_from_nothing("runs", tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert plain.returncode == 0, plain.stderr
     assert r"L\xf6we" in plain.stdout
+
+
+def test_what_is_printed_to_be_copied_means_the_same_in_a_shell(inside: Inside, swept: Path) -> None:
+    folder = shutil.copytree(swept, Path("dir wörld") / "two")
+    commands = re.findall(r"\((itnas .*?)\)$", inside("findings", folder)[1], re.MULTILINE)
+    assert {shlex.split(command)[1] for command in commands} == {"trials", "explain"}
+    for command in commands:
+        _, _, place = shlex.split(command)
+        assert place.partition(":")[0] == str(folder)
+    assert f"itnas resume '{Path.cwd()}/dir wörld/two'`" in inside("search", "-t", "parity", "--run", folder)[2]
 
 
 @pytest.mark.parametrize("words", [("trials", "RUN", "--json"), ("spaces",), ("tasks",), ("spaces", "--schema")])
