@@ -153,9 +153,10 @@ def search(
     """
     check_finite(random_share=random_share, timeout=timeout, hours=hours)
     use_data(data)
+    from itnas.search.checks import check_data, check_device, check_distinct, check_settings
     from itnas.search.profiles import profile as settings_of
     from itnas.search.settings import SweepSettings
-    from itnas.search.sweep import Sweep, check_data, check_device, check_settings, default_folder
+    from itnas.search.sweep import Sweep, default_folder
     from itnas.space import Space
 
     given = {
@@ -188,6 +189,7 @@ def search(
     means = means_of(engine, address, slots, hours, ray_logs, tensorboard)
     found = Space.load(space)
     check_settings(settings)
+    check_distinct(settings)
     if dry_run:
         _estimate(found, settings, means, as_json=as_json)
         return

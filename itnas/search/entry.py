@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from itnas.run import Run
+from itnas.search.checks import check_data, check_device
 from itnas.search.profiles import profile as settings_of
 from itnas.search.settings import SweepSettings
-from itnas.search.sweep import Means, Sweep, check_data, check_device, default_folder
+from itnas.search.sweep import Means, Sweep, default_folder
 from itnas.signals import stop_request
 from itnas.space import Space
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from itnas.registry import check_choice
 from itnas.search.afterwards import examine_kept
+from itnas.search.checks import check_data, check_device, check_distinct, check_settings
 from itnas.search.circumstances import levels, machine, versions
 from itnas.search.driver import Driver, OnChange, ignore
 from itnas.search.feasible import check_feasible
 from itnas.search.inline import run_inline
 from itnas.search.proposer import Event, Proposer
 from itnas.search.record import Recorder
-from itnas.search.samplers import sampler_kind
 from itnas.search.settings import SweepSettings
 from itnas.search.tensorboard import logged
 from itnas.search.work import Work, perform
@@ -30,7 +30,6 @@ from itnas.space import Space
 from itnas.store import RunError, RunLock, RunReader, RunWriter
 from itnas.store.summary import spent
 from itnas.tasks import find
-from itnas.training import setup_for
 
 ENGINES = ("ray", "inline")
 # What a start that was killed may leave behind before there is a run.
@@ -81,6 +80,7 @@ class Sweep:
     def create(cls, folder: Path, space: Space, settings: SweepSettings) -> Sweep:
         """A new run. The folder must not hold anything yet."""
         check_settings(settings)
+        check_distinct(settings)
         check_feasible(space, settings, settings.tasks)
         folder = folder.resolve()
         if folder.exists() and not folder.is_dir():
@@ -126,6 +126,8 @@ class Sweep:
         if settings == before:
             return
         check_settings(settings)
+        if settings.tasks != before.tasks:
+            check_distinct(settings)
         check_feasible(self.space, settings, [task for task in settings.tasks if task not in before.tasks])
         with self.writer.transaction(durable=True):
             self.writer.set("settings", settings.to_dict())
@@ -229,40 +231,6 @@ def _execute(driver: Driver, means: Means, work: Work) -> None:
     tasks = {label: type(find(label)) for label in driver.settings.tasks}
     users = {label.partition("/")[0]: kind for label, kind in tasks.items() if ":" in label}
     run_on_ray(driver, work, address=means.address, slots=means.slots, tasks=users, logs=means.ray_logs)
-
-
-def check_settings(settings: SweepSettings) -> None:
-    """Refuse what could not run."""
-    if not settings.tasks:
-        raise ValueError("a sweep needs a task: name one with --task, see `itnas tasks`")
-    sampler_kind(settings.sampler)
-    for label in settings.tasks:
-        task = find(label)
-        if settings.length is not None:
-            task.check_length(settings.length)
-            settings.task(label)  # has rules of its own
-        size = settings.batch_size or task.batch_size
-        if size < settings.devices_per_trial:
-            raise ValueError(
-                f"task {label}: a batch of {size} samples cannot be shared out among {settings.devices_per_trial} "
-                "devices: take fewer devices per trial or larger batches"
-            )
-
-
-def check_data(settings: SweepSettings, address: str | None) -> None:
-    """Refuse tasks whose files are not here, or damaged; where trials run elsewhere, they may be there alone."""
-    for label in settings.tasks if address is None else ():
-        task = find(label)
-        if task.lacks is not None:
-            raise ValueError(f"task {label}: {task.lacks}")
-        for split in ("train", "validation", *(["test"] if settings.confirm else [])):
-            task.split_size(split)
-
-
-def check_device(settings: SweepSettings, address: str | None) -> None:
-    """Refuse a device that this machine lacks; where trials run elsewhere, it may be there alone."""
-    if address is None:
-        setup_for(settings.device)
 
 
 def default_folder(space: Space, settings: SweepSettings) -> Path:

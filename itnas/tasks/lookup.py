@@ -47,6 +47,7 @@ def configure(kind: type[Task], settings: str) -> Task:
     except NameError as error:
         raise ValueError(f"task {kind.name}: the type of a setting cannot be read at run time: {error}") from error
     chosen: dict[str, Any] = {}
+    named: set[str] = set()
     for part in filter(None, settings.replace("/", ",").split(",")):
         key, given, text = part.strip().partition("=")
         if not given:
@@ -54,6 +55,9 @@ def configure(kind: type[Task], settings: str) -> Task:
             chosen |= kind.presets[key]
             continue
         check_choice(f"setting of task {kind.name}", key, fields)
+        if key in named:
+            raise ValueError(f"task {kind.name}: {key} is named twice in {settings!r}: leave one of them out")
+        named.add(key)
         chosen[key] = _read(text.strip(), types_of[key], f"task {kind.name}: {key}")
     try:
         return kind(**chosen)

@@ -10,9 +10,10 @@ import pytest
 
 from itnas.models import specialist
 from itnas.run import Run
+from itnas.search.checks import check_settings
 from itnas.search.job import Failure, Job, Message, Outcome, Rung
 from itnas.search.raytune.share import share_of
-from itnas.search.sweep import Means, Sweep, check_settings
+from itnas.search.sweep import Means, Sweep
 from itnas.search.work import perform
 from tests.search.toy import toy_settings, toy_space, work
 

@@ -62,6 +62,26 @@ def test_settings_that_cannot_run_are_refused_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("tasks", "about"),
+    [
+        (["recall/pairs=4,vocab=16", "recall/vocab=16,pairs=4"], {}),
+        (["recall", "recall/pairs=8"], {}),
+        (["delay", "delay/length=32"], {"length": 32}),
+    ],
+)
+def test_a_task_under_two_names_is_refused(tmp_path: Path, tasks: list[str], about: dict[str, Any]) -> None:
+    one, other = tasks
+    said = f"{one} and {other} are the same task, which is named twice"
+    with pytest.raises(ValueError, match=said):
+        Sweep.create(tmp_path / "run", toy_space(), toy_settings(tasks=tasks, **about))
+    assert not (tmp_path / "run").exists()
+    with Sweep.create(tmp_path / "run", toy_space(), toy_settings(tasks=[one], **about)) as sweep:
+        with pytest.raises(ValueError, match=said):
+            sweep.extend(tasks=[other])
+        assert sweep.settings.tasks == (one,)
+
+
 RECURRENT = "width: {choice: [8, 16]}\ndepth: 1\nlayers: {choice: [gru, lstm]}"
 NO_ORDER = "refused on ring-transfer; cannot be built for ring-transfer: .*order"
 

@@ -293,3 +293,8 @@ def test_a_name_without_a_colon_is_looked_up_among_the_known() -> None:
     assert find("poisson/modes=3") == Poisson(modes=3)
     assert "did you mean 'poisson'" in refused("poison")
     validate(Poisson())
+
+
+def test_a_setting_that_is_named_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"task recall: pairs is named twice in 'pairs=4,pairs=5'"):
+        find("recall/pairs=4,pairs=5")
