@@ -12,7 +12,7 @@ from itnas.cli.names import STATES
 from itnas.cli.options import AsCsv, AsJson, RunFolder, chosen, flag, option
 from itnas.cli.screen import console, exclude, say_json
 from itnas.cli.sweep_view import interval, picture
-from itnas.shown import dated
+from itnas.shown import counted, dated
 
 
 def status(
@@ -70,11 +70,8 @@ def trials(
         check_choice(f"task of {run}", task, known)
     if state is not None:
         check_choice("state", state, STATES)
-    rows = [
-        row
-        for row in reader.trials()
-        if (not tasks or row["task"] in tasks) and (state is None or row["state"] == state)
-    ]
+    there = reader.trials()
+    rows = [row for row in there if (not tasks or row["task"] in tasks) and (state is None or row["state"] == state)]
     if pareto:
         rows = [row for task in known for row in pareto_front(row for row in rows if row["task"] == task)]
     if best is not None:
@@ -84,7 +81,7 @@ def trials(
     if as_json or as_csv:
         show([dated(row) for row in rows], title="", as_json=as_json, as_csv=as_csv, output="trials")
     else:
-        _table(rows, reader.at_work_since())
+        _table(rows, reader.at_work_since(), len(there))
 
 
 def _best(rows: list[dict[str, Any]], task: str, count: int) -> list[dict[str, Any]]:
@@ -92,8 +89,8 @@ def _best(rows: list[dict[str, Any]], task: str, count: int) -> list[dict[str, A
     return sorted(own, key=lambda row: -row["score"])[:count]
 
 
-def _table(rows: list[dict[str, Any]], since: float) -> None:
-    """`since`: when the driver that is at work began."""
+def _table(rows: list[dict[str, Any]], since: float, count: int) -> None:
+    """`since`: when the driver that is at work began; `count`: of all trials of the run."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
@@ -119,7 +116,8 @@ def _table(rows: list[dict[str, Any]], since: float) -> None:
             "" if row["seconds"] is None else f"{row['seconds']:.1f}",
             *([row["reason"] or ""] if len(table.columns) == 8 else []),
         )
-    console().print(table if rows else "no trials yet")
+    none = f"none of {counted(count, 'trial')} is as asked for" if count else "no trials yet"
+    console().print(table if rows else none)
 
 
 def findings(run: RunFolder, as_json: AsJson = False, as_csv: AsCsv = False) -> None:

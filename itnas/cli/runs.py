@@ -111,8 +111,14 @@ def _clean(remove: list[Path], thin: list[Path], *, yes: bool, told: bool) -> li
     """Delete runs, or their arrays, after asking; never one that is being driven, nor what is no run."""
     from itnas.store import RunLock, RunReader, RunWriter
 
+    seen = set[Path]()
     for folder in (*remove, *thin):
         RunReader(folder)
+        if folder.is_symlink():
+            raise ValueError(f"{folder} is a link: name the folder that it leads to, {folder.resolve()}")
+        if folder.resolve() in seen:
+            raise ValueError(f"{folder} is named twice: name it once")
+        seen.add(folder.resolve())
     named = [*(f"{path} (all of it)" for path in remove), *(f"{path} (networks and kernels)" for path in thin)]
     if not yes and not _agreed(f"delete {', '.join(named)}?"):
         raise typer.Exit(NO)

@@ -126,6 +126,8 @@ class Sweep:
         if settings == before:
             return
         check_settings(settings)
+        if settings.trials < before.trials:
+            self._check_room(settings)
         if settings.tasks != before.tasks:
             check_distinct(settings)
         check_feasible(self.space, settings, [task for task in settings.tasks if task not in before.tasks])
@@ -133,6 +135,15 @@ class Sweep:
             self.writer.set("settings", settings.to_dict())
             self.writer.set("levels", levels(settings))
             self.writer.event("settings", None, None, settings.to_dict())
+
+    def _check_room(self, settings: SweepSettings) -> None:
+        """Refuse fewer trials than there are."""
+        counts = "SELECT task, count(*) AS n FROM trials WHERE state != 'infeasible' GROUP BY task ORDER BY n DESC"
+        for row in self.writer.rows(counts):
+            if settings.trials < row["n"]:
+                raise ValueError(
+                    f"trials must be at least {row['n']}, as many as there are on {row['task']}, got {settings.trials}"
+                )
 
     @property
     def settings(self) -> SweepSettings:

@@ -144,6 +144,34 @@ def test_runs_are_listed_thinned_and_removed(swept: Path, tmp_path: Path) -> Non
     assert (tmp_path / "no run").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--remove", "link"), "link is a link: name the folder that it leads to, "),
+        (("--remove", "one", "--remove", "./one"), "one is named twice: name it once"),
+        (("--remove", "one", "--thin", "one"), "one is named twice: name it once"),
+        (("--thin", "link"), "link is a link"),
+    ],
+)
+def test_runs_to_be_removed_are_named_once_and_by_themselves(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Inside, words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(swept, "one")
+    Path("link").symlink_to("one")
+    code, out, errors = inside("runs", *words, "--yes")
+    assert (code, out, errors.count("\n")) == (2, "", 1)
+    assert told in errors
+    assert package.Run("one").reader.kept()
+
+
+def test_no_trial_of_many_is_told_from_no_trial_yet(swept: Path, tmp_path: Path, inside: Inside) -> None:
+    assert inside("trials", swept, "--state", "failed")[1] == "none of 6 trials is as asked for\n"
+    with Sweep.create(tmp_path / "run", toy_space(), toy_settings()):
+        pass
+    assert inside("trials", tmp_path / "run", "--state", "failed")[1] == "no trials yet\n"
+
+
 def test_a_dry_run_makes_nothing(tmp_path: Path) -> None:
     told = itnas("search", "emergence", "--run", tmp_path / "run", *SMALL, "--dry-run")
     assert told.returncode == 0, told.stderr

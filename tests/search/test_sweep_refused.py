@@ -62,6 +62,19 @@ def test_settings_that_cannot_run_are_refused_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_fewer_trials_than_there_are_cannot_be_asked_for(tmp_path: Path) -> None:
+    with Sweep.open(swept(tmp_path / "run", trials=4)) as sweep:
+        with pytest.raises(ValueError, match="trials must be at least 4, as many as there are on delay, got 3"):
+            sweep.extend(trials=3)
+        assert sweep.settings.trials == 4
+
+
+def test_trials_that_have_not_begun_may_be_given_up(tmp_path: Path) -> None:
+    with Sweep.create(tmp_path / "run", toy_space(), toy_settings(trials=9)) as sweep:
+        sweep.extend(trials=3)
+        assert sweep.settings.trials == 3
+
+
 @pytest.mark.parametrize(
     ("tasks", "about"),
     [
