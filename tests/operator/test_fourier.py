@@ -111,16 +111,19 @@ def test_near_rows_do_not_drown_in_far_ones(activation: str, layers: int, quadra
         torch.testing.assert_close(after, before, rtol=0, atol=2e-4)
 
 
+def one_sided(layer: IntegralTransform, start: float) -> None:
+    """k(i - j) = h max(i - j - start, 0), for h units that are all alike."""
+    module = layer.kernel_module
+    with torch.no_grad():
+        for part, value in ((module.bias, -start), (module.out_bias, 0.0), (module.offset, 1.0), (module.out, 1.0)):
+            part.fill_(value)
+
+
 def test_rows_that_see_nothing_stay_nothing() -> None:
     """k(i - j) = max(i - j, 0) without causality: the first row sees zeros only, the last one hundreds."""
     kernel = MLPKernel(hidden=1, features=("offset",))
     layer = IntegralTransform(DIM, heads=2, kernel=kernel, rms_norm=True, pointwise=False)
-    module = layer.kernel_module
-    with torch.no_grad():
-        module.bias.zero_()
-        module.out_bias.zero_()
-        module.offset.fill_(1.0)
-        module.out.fill_(1.0)
+    one_sided(layer, 0)
     assert_plan_agrees(layer, torch.randn(2, 300, DIM), None, "fourier")
 
 
@@ -137,16 +140,11 @@ def test_what_would_drown_all_the_same_is_refused() -> None:
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 def test_what_nobody_weighs_is_nothing(causal: bool, dtype: torch.dtype) -> None:
-    """Under `sum` with k(0) = 0 the first point's Z is 0, and so is what it gets, not one rounding over another."""
+    """Under `sum` the Z of points whose k is 0 near by is 0, and so is what they get, not one rounding over another."""
     layer = IntegralTransform(
         DIM, heads=2, kernel=MLPKernel(hidden=3, features=("offset",)), causal=causal, normaliser="sum", pointwise=False
     ).to(dtype)
-    module = layer.kernel_module
-    with torch.no_grad():
-        module.bias.fill_(-20.5)  # beyond the first twenty neighbours
-        module.out_bias.zero_()
-        module.offset.fill_(1.0)
-        module.out.copy_(module.out.abs() + 0.1)
+    one_sided(layer, 20.5)
     assert_plan_agrees(layer, torch.randn(2, 300, DIM, dtype=dtype), None, "fourier")
 
 
