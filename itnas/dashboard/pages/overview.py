@@ -81,23 +81,32 @@ def _task(row: dict[str, Any], choices: Choices) -> list[Part]:
 
 @block("failures")
 def _failures(view: RunView, choices: Choices) -> list[Part]:
-    found = view.summary()["failures"]
     rows: list[list[Part]] = [
-        [go(str(row["trial"]), "trial", choices.but(task=row["task"], trial=row["trial"])), row["task"], row["reason"]]
-        for row in found
+        [
+            _trial(row, choices),
+            row["task"],
+            row["reason"] if row["phase"] == "search" else f"confirmation: {row['reason']}",
+        ]
+        for row in view.summary()["failures"]
     ]
     return [table(("trial", "task", "reason"), rows, empty="No trial has failed.")]
 
 
 @block("running")
 def _running(view: RunView, choices: Choices) -> list[Part]:
+    found = view.summary()
+    begun = [(row, "") for row in found["running"]] + [(row, "interrupted, ") for row in found["interrupted"]]
     rows: list[list[Part]] = [
         [
-            go(str(row["trial"]), "trial", choices.but(task=row["task"], trial=row["trial"])),
+            _trial(row, choices),
             row["task"],
             row["name"] or row["origin"],
-            "confirmation" if row["phase"] == "confirm" else f"rung {row['rung']}",
+            state + ("confirmation" if row["phase"] == "confirm" else f"rung {row['rung']}"),
         ]
-        for row in view.summary()["running"][:20]
+        for row, state in begun[:20]
     ]
     return [table(("trial", "task", "whose", "at"), rows, empty="Nothing runs.")]
+
+
+def _trial(row: dict[str, Any], choices: Choices) -> Part:
+    return go(str(row["trial"]), "trial", choices.but(task=row["task"], trial=row["trial"]))
