@@ -227,7 +227,8 @@ def _estimate(space: Space, settings: SweepSettings, means: Means, *, as_json: b
         table.add_row(row["task"], *counts, str(row["confirmations"]), duration(row["seconds"]))
     screen.print(table)
     screen.print(
-        f"{found['slots']} at once ({means.engine}): about {duration(found['seconds'])}, if nothing is stopped early"
+        f"{found['slots']} at once ({means.engine}): about {duration(found['seconds'])} of training, if nothing is "
+        "stopped early; evaluations, verdicts and their untrained copies come on top"
     )
     for remark in found["remarks"]:
         screen.print(remark, soft_wrap=True)

@@ -147,7 +147,7 @@ class TaskEstimate(Shape):
     networks: int = told("networks of a trial: seeds times learning rates; the mean over genomes")
     steps: int = told("training steps of a trial; the mean over genomes")
     confirmations: int = told("genomes that are trained again at the end")
-    seconds: float = told("what all that takes, one trial after another", "s")
+    seconds: float = told("what all that trains for, one trial after another", "s")
 
 
 class Estimate(Shape):
@@ -155,7 +155,7 @@ class Estimate(Shape):
     assignments: int | None = told("combinations that it has; null: without end")
     slots: int = told("trials at once")
     tasks: list[TaskEstimate] = told("one for each task")
-    seconds: float = told("what the sweep takes, if nothing is stopped early", "s")
+    seconds: float = told("what training takes, if nothing is stopped early; evaluations and verdicts come on top", "s")
     remarks: list[str] = told("what may not be meant so")
 
 
