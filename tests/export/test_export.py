@@ -245,7 +245,7 @@ def test_force_replaces_no_file_that_no_export_wrote(
     [
         ("genome", "best.yaml"),
         ("genome", "best.json"),
-        ("torch", "best.pt2"),
+        pytest.param("torch", "best.pt2", marks=pytest.mark.slow),
         ("optuna", "all.log"),
         ("optuna", "all.db"),
     ],
@@ -260,6 +260,7 @@ def test_force_replaces_an_earlier_export(swept: Path, tmp_path: Path, form: str
     assert all(now[each] != there[each] for each in now)
 
 
+@pytest.mark.slow
 def test_force_replaces_no_program_that_was_changed_since(swept: Path, tmp_path: Path) -> None:
     out = tmp_path / "best.pt2"
     itnas.export(swept, "flip-flop", out, format="torch")

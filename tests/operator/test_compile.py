@@ -40,8 +40,11 @@ for _ in range(3):
 
 @pytest.mark.parametrize(
     "source",
-    [LAYERS.replace("PLAN", "'fused'"), LAYERS.replace("PLAN", "'sorted'"), NETWORK],
-    ids=["fused", "sorted", "network"],
+    [
+        pytest.param(LAYERS.replace("PLAN", "'fused'"), id="fused", marks=pytest.mark.slow),
+        pytest.param(LAYERS.replace("PLAN", "'sorted'"), id="sorted", marks=pytest.mark.slow),
+        pytest.param(NETWORK, id="network"),
+    ],
 )
 def test_what_is_compiled_computes_the_same_again_and_again(source: str) -> None:
     process = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)

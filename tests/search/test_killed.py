@@ -44,8 +44,9 @@ def test_inline_it_counts_and_the_reason_says_what_is_known(tmp_path: Path) -> N
 
 
 def test_a_confirmation_that_failed_is_told_and_tried_again_when_the_sweep_has_ended(
-    tmp_path: Path, inside: Inside
+    tmp_path: Path, inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     folder = tmp_path / "run"
     for _ in range(3):
         kill(folder, "inline", "confirm")

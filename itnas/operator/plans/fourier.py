@@ -110,7 +110,7 @@ def _pieces(problem: Problem) -> list[tuple[int, int]]:
     ((_, high),) = _reach(problem)
     pieces = []
     while last > DIRECT:
-        first = -(-min(last, high + 1) // max(8 // growth, 2))
+        first = -(-min(last, high + 1) // max(16 // growth**2, 2))
         pieces.append((first, last))
         last = first
     return [(0, last), *reversed(pieces)]
