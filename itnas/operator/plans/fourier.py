@@ -99,10 +99,10 @@ def _drowns(problem: Problem) -> bool:
 
 
 def _pieces(problem: Problem) -> list[tuple[int, int]]:
-    """Rows, first to last, that are convolved together, each piece from the points before its end; the latest first.
+    """Rows, first to last, that are convolved together, each piece from the points before its end, in their order.
 
-    Causal rows see offsets up to their own number, so that where k grows by the power g, rows from n / q to n are
-    within q^g of one size. All pieces together cost q / (q - 1) times as much as the last one alone.
+    Causal rows see offsets up to their own number: where k grows by the power g, the sums of rows n / q to n are within
+    about q^(g + 1/2) of one size. All pieces together cost q / (q - 1) times as much as the last one alone.
     """
     growth, last = _growth(problem), problem.length
     if not (problem.causal and growth):
